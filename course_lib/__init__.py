@@ -1,0 +1,1 @@
+"""A small library for a course on autoencoders and variational autoencoders."""

@@ -1,0 +1,196 @@
+"""A training run at rest: its state, written to one safetensors file and read back."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from course_lib.objectives import Terms
+
+FORMAT = "course_lib training state 1"
+
+
+@dataclass
+class State:
+    """A training run between two steps: all that is needed to go on as if never stopped.
+
+    Attributes
+    ----------
+    model : nn.Module
+    optimizer : torch.optim.Optimizer
+    settings : dict
+        What the run's numbers depend on; a resumed run must have the same.
+    history : dict of lists of numbers
+        One entry per finished epoch: ``epoch``, ``train_loss``, ``train_distortion``,
+        ``train_rate``, the same for ``validation_``, and ``images_per_second``. Train figures
+        are means over the epoch, taken while the weights move; validation figures are means
+        over the whole set at its end.
+    step : int
+        Optimiser steps taken.
+    sums : Tensor
+        Loss, distortion and rate, summed over the examples of the epoch under way.
+    rng : dict of Tensor
+        States of the random number generators, by device.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    settings: dict
+    history: dict[str, list] = field(default_factory=dict)
+    step: int = 0
+    sums: Tensor = field(default_factory=lambda: torch.zeros(len(Terms._fields)))
+    rng: dict[str, Tensor] = field(default_factory=dict)
+
+    def add(self, terms: Terms) -> None:
+        """Count one batch's terms in; they stay on their device, so that a GPU need not wait."""
+        precise = torch.float32 if terms.loss.device.type == "mps" else torch.float64
+        self.sums = self.sums.to(terms.loss.device, precise) + torch.stack(terms).detach().sum(
+            1, dtype=precise
+        )
+
+    def finish_epoch(self, n: int, validation: dict[str, float], images_per_second: float) -> None:
+        """Write an epoch of `n` examples into the history."""
+        train = (self.sums / n).tolist()
+        self.sums = torch.zeros_like(self.sums)
+        row = {"epoch": len(self.history.get("epoch", [])) + 1}
+        row |= {f"train_{name}": mean for name, mean in zip(Terms._fields, train, strict=True)}
+        row |= {f"validation_{name}": mean for name, mean in validation.items()}
+        row["images_per_second"] = images_per_second
+        for name, number in row.items():
+            self.history.setdefault(name, []).append(number)
+        if not isfinite(row["train_loss"]):
+            raise FloatingPointError(
+                f"The loss is {row['train_loss']} after epoch {row['epoch']}: try a smaller lr."
+            )
+
+
+class Mismatch(ValueError):
+    """A file that cannot continue this run: damaged, or of another run."""
+
+
+def adam(model: nn.Module, lr: float) -> torch.optim.Adam:
+    """The course's optimiser: Adam, fused into one pass over the weights."""
+    return torch.optim.Adam(model.parameters(), lr=lr, fused=True)
+
+
+def save(state: State, path: str | Path) -> None:
+    """Write a state: weights, optimiser, random numbers and history in one safetensors file.
+
+    One file and not three, so that weights and optimiser can never be of different steps. It is
+    written beside and then renamed: a killed process leaves the old file or the new one.
+
+    Parameters
+    ----------
+    state : State
+    path : path
+        Its folder is made if need be.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {f"model.{name}": t for name, t in state.model.state_dict().items()}
+    for index, moments in state.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": t for name, t in moments.items()}
+    tensors["sums"] = state.sums
+    tensors |= {f"rng.{device}": t for device, t in state.rng.items()}
+    tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    plain = {key: getattr(state, key) for key in ("settings", "history", "step")}
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        save_file(tensors, beside, {"format": FORMAT, "state": json.dumps(plain)})
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def load(path: str | Path, model: nn.Module | Callable[[], nn.Module]) -> State:
+    """Read a state back. Nothing is unpickled.
+
+    Parameters
+    ----------
+    path : path
+        A file written by `save`.
+    model : nn.Module or callable
+        A network of the saved one's shape, or a function that builds one.
+
+    Returns
+    -------
+    State
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    Mismatch
+        If it is no saved state, is damaged, or holds another model's weights.
+    """
+    plain, tensors = _read(path)
+    network = model if isinstance(model, nn.Module) else model()
+    state = State(network, adam(network, plain["settings"]["lr"]), plain["settings"])
+    _fill(state, plain, tensors, path)
+    return state
+
+
+def restore(state: State, path: str | Path) -> None:
+    """Fill the state of a run that is about to go on; raises as `load`, and Mismatch where the
+    file's settings are not the run's."""
+    plain, tensors = _read(path)
+    differing = [
+        f"{key} (there {plain['settings'].get(key)}, here {value})"
+        for key, value in state.settings.items()
+        if plain["settings"].get(key) != value
+    ]
+    if differing:
+        raise Mismatch(
+            f"{path} is of another run, with a different {', '.join(differing)}: resume with the "
+            "same settings, or train afresh."
+        )
+    _fill(state, plain, tensors, path)
+
+
+def _read(path: str | Path) -> tuple[dict, dict[str, Tensor]]:
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}: train first, or correct the path.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise Mismatch(
+            f"{path} is not a whole safetensors file ({error}): delete it and train again."
+        ) from error
+    if metadata.get("format") != FORMAT:
+        raise Mismatch(
+            f"{path} is a safetensors file, but not a training state: use one that "
+            "training.save wrote."
+        )
+    return json.loads(metadata["state"]), tensors
+
+
+def _fill(state: State, plain: dict, tensors: dict[str, Tensor], path: str | Path) -> None:
+    parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "rng": {}}
+    state.sums = tensors.pop("sums")
+    for name, tensor in tensors.items():
+        part, rest = name.split(".", 1)
+        parts[part][rest] = tensor
+    try:
+        state.model.load_state_dict(parts["model"], strict=True)
+    except RuntimeError as error:
+        raise Mismatch(
+            f"{path} holds the weights of another model than this {type(state.model).__name__}: "
+            f"build the one that was saved ({plain['settings'].get('model')})."
+        ) from error
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in parts["optimizer"].items():
+        index, key = name.split(".")
+        moments.setdefault(int(index), {})[key] = tensor
+    state.optimizer.load_state_dict(state.optimizer.state_dict() | {"state": moments})
+    state.rng = parts["rng"]
+    state.history, state.step = plain["history"], plain["step"]

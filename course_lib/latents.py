@@ -1,0 +1,156 @@
+"""Edit latent codes by hand. Every function returns a new tensor and leaves its input alone."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+
+def shift(z: Tensor, amount: float) -> Tensor:
+    """Add the same amount to every latent element (the homework's first edit).
+
+    Parameters
+    ----------
+    z : Tensor
+        Codes (B, K).
+    amount : float
+
+    Returns
+    -------
+    Tensor
+        (B, K).
+
+    Raises
+    ------
+    ValueError
+        If `z` is not (B, K), or NaN or infinity is among the numbers.
+    """
+    _check(z)
+    _check_number(amount, "The amount")
+    return z + amount
+
+
+def set_elements(z: Tensor, values: Mapping[int, float]) -> Tensor:
+    """Set chosen latent elements of every code (the homework's second edit).
+
+    Parameters
+    ----------
+    z : Tensor
+        Codes (B, K).
+    values : mapping from element to value
+        For example ``{3: 2.0, 1000: 8.0}``. Elements count from 0 to K - 1.
+
+    Returns
+    -------
+    Tensor
+        (B, K).
+
+    Raises
+    ------
+    IndexError
+        If there is no such element.
+    ValueError
+        If `z` is not (B, K), or NaN or infinity is among the numbers.
+    """
+    _check(z)
+    edited = z.clone()
+    for element, value in values.items():
+        _check_element(element, z.shape[1])
+        _check_number(value, f"The value for element {element}")
+        edited[:, element] = value
+    return edited
+
+
+def traverse(z: Tensor, element: int, values: Tensor) -> Tensor:
+    """Give one element of one code a row of values, all else held still.
+
+    Parameters
+    ----------
+    z : Tensor
+        One code, (1, K).
+    element : int
+    values : Tensor
+        (S,), for example ``torch.linspace(0, 8, 9)``.
+
+    Returns
+    -------
+    Tensor
+        (S, K).
+
+    Raises
+    ------
+    IndexError
+        If there is no such element.
+    ValueError
+        If a shape is wrong, or NaN or infinity is among the numbers.
+    """
+    _check(z, one=True)
+    _check_element(element, z.shape[1])
+    if values.ndim != 1 or not values.isfinite().all():
+        raise ValueError(
+            f"traverse got values of shape {tuple(values.shape)}, but expects one row of finite "
+            "numbers: try torch.linspace(0, 8, 9)."
+        )
+    path = z.repeat(len(values), 1)
+    path[:, element] = values.to(z)
+    return path
+
+
+def interpolate(start: Tensor, end: Tensor, steps: int) -> Tensor:
+    """Codes on the straight line between two codes.
+
+    Parameters
+    ----------
+    start, end : Tensor
+        One code each, (1, K).
+    steps : int
+        Number of codes, both ends counted; at least 2.
+
+    Returns
+    -------
+    Tensor
+        (steps, K); the first is `start`, the last is `end`.
+
+    Raises
+    ------
+    ValueError
+        If a shape is wrong, NaN or infinity is among the numbers, or `steps` is below 2.
+    """
+    _check(start, one=True)
+    _check(end, one=True)
+    if start.shape != end.shape:
+        raise ValueError(
+            f"The codes have {start.shape[1]} and {end.shape[1]} elements, but a line needs both "
+            "ends in one latent space: encode both faces with the same model."
+        )
+    if steps < 2:
+        raise ValueError(f"interpolate got steps={steps}, but a line has two ends: use 2 or more.")
+    return torch.lerp(start, end, torch.linspace(0, 1, steps).to(start)[:, None])
+
+
+def _check(z: Tensor, one: bool = False) -> None:
+    expected = "(1, K)" if one else "(B, K)"
+    if z.ndim != 2 or (one and len(z) != 1):
+        raise ValueError(
+            f"The code has shape {tuple(z.shape)}, but {expected} is expected: "
+            + (
+                "pass a single one, z[:1]."
+                if one and z.ndim == 2
+                else "try z[None] or z.flatten(1)."
+            )
+        )
+    if not z.isfinite().all():
+        raise ValueError("The code holds NaN or infinity: look at what produced it before editing.")
+
+
+def _check_element(element: int, latent_dim: int) -> None:
+    if not 0 <= element < latent_dim:
+        raise IndexError(
+            f"There is no element {element}: this code has {latent_dim}, so choose one from 0 to "
+            f"{latent_dim - 1}."
+        )
+
+
+def _check_number(value: float, name: str) -> None:
+    if not torch.isfinite(torch.as_tensor(value)).all():
+        raise ValueError(f"{name} is {value}, but a finite number is expected.")

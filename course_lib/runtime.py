@@ -1,0 +1,110 @@
+"""The machine around a training run: device, random numbers, interrupts, memory."""
+
+import ctypes
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+def choose_device(device: str = "auto") -> str:
+    """Pick where to compute: what was asked for, or the first there is of cuda, mps, cpu.
+
+    Parameters
+    ----------
+    device : {"auto", "cuda", "mps", "cpu"}
+
+    Returns
+    -------
+    str
+        "cuda", "mps" or "cpu".
+
+    Raises
+    ------
+    ValueError
+        If the device is unknown or not on this machine.
+    """
+    there = ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
+    there.append("cpu")
+    if device == "auto":
+        return there[0]
+    if device not in there:
+        raise ValueError(
+            f"There is no device {device!r} here, only {', '.join(there)}: use one of them, or "
+            "device='auto'."
+        )
+    return device
+
+
+@contextmanager
+def own_random_numbers(seed: int) -> Iterator[None]:
+    """Run a block on random numbers of its own, and give the caller's stream back untouched."""
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(seed)
+        yield
+
+
+def random_state() -> dict[str, torch.Tensor]:
+    """The states of torch's random number generators, by device."""
+    state = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state()
+    if torch.backends.mps.is_available():
+        state["mps"] = torch.mps.get_rng_state()
+    return state
+
+
+def set_random_state(state: dict[str, torch.Tensor]) -> None:
+    """Put `random_state` back, for the devices that are here."""
+    torch.set_rng_state(state["cpu"])
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"])
+    if "mps" in state and torch.backends.mps.is_available():
+        torch.mps.set_rng_state(state["mps"])
+
+
+@contextmanager
+def stop_on_interrupt() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C into a polite request, so that no step is cut in two.
+
+    Yields
+    ------
+    threading.Event
+        Set once an interrupt has come. A second one raises KeyboardInterrupt at once. Outside
+        the main thread, where Python allows no signal handlers, it is never set.
+    """
+    asked = threading.Event()
+
+    def ask(*_) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    previous = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep the memory that gradients leave behind, instead of giving it back.
+
+    A step of the homework's model frees and asks again for 100 MB of gradients. Above 32 MB
+    glibc hands each block back to the kernel, which then clears 25,000 pages anew every step:
+    about a sixth of the step's time. Elsewhere than on Linux with glibc this does nothing.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "gnu_get_libc_version"):
+        trim_threshold, mmap_threshold = -1, -3  # from malloc.h
+        libc.mallopt(mmap_threshold, 1 << 30)
+        libc.mallopt(trim_threshold, 1 << 30)

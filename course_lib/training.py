@@ -1,0 +1,301 @@
+"""The training loop.
+
+It runs on Lightning Fabric, which brings devices and mixed precision. Fabric and not Accelerate,
+because a Fabric is an object of its own: a notebook may train once on the CPU and once on a GPU,
+where Accelerate keeps one global state per process.
+"""
+
+import time
+import warnings
+import zlib
+from collections.abc import Callable
+from functools import partial
+from math import ceil
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from course_lib import checkpoints
+from course_lib.checkpoints import Mismatch, State, adam, load, save
+from course_lib.objectives import Terms
+from course_lib.runtime import (
+    choose_device,
+    keep_freed_memory,
+    own_random_numbers,
+    random_state,
+    set_random_state,
+    stop_on_interrupt,
+)
+from course_lib.transforms import face_transform
+
+__all__ = ["State", "evaluate", "fit", "fit_or_load", "load", "save"]
+
+Objective = Callable[[nn.Module, Tensor], Terms]
+
+
+class Data(Protocol):
+    """What `fit` needs of a data set: uint8 pictures (N, C, H, W), indexed with a tensor."""
+
+    train: Tensor
+    validation: Tensor
+
+
+class Criterion(nn.Module):
+    """Model and objective as one module, so that a step is one forward under any of Fabric's
+    strategies: their wrappers see only what goes through ``forward``."""
+
+    def __init__(self, model: nn.Module, objective: Objective):
+        super().__init__()
+        self.model, self.objective = model, objective
+
+    def forward(self, x: Tensor) -> Terms:
+        return self.objective(self.model, x)
+
+
+def fit(
+    model: nn.Module | Callable[[], nn.Module],
+    objective: Objective,
+    data: Data,
+    *,
+    epochs: int,
+    batch_size: int = 128,
+    lr: float = 1e-3,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "32-true",
+    transform: nn.Module | None = None,
+    resume_from: str | Path | None = None,
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+    on_epoch: Callable[[State], None] = lambda state: None,
+) -> State:
+    """Train a model with Adam.
+
+    Interrupting (Ctrl-C, or the notebook's stop button) ends the run after the step under way
+    and returns its state, which can be used, saved and resumed. A second interrupt raises.
+
+    Parameters
+    ----------
+    model : nn.Module or callable
+        A network, or a function that builds one. Give the function, and the initial weights
+        follow from `seed` too.
+    objective : callable
+        ``objective(model, x)`` gives per-example `Terms`; their mean loss is minimised.
+    data : Splits
+        ``train`` and ``validation`` of uint8 pictures (N, C, H, W).
+    epochs : int
+        Passes over the training set, those of a resumed run counted in.
+    batch_size : int
+    lr : float
+        Adam's learning rate.
+    seed : int
+        Fixes the weights (see `model`), the order of the pictures, and all noise. The same call
+        on the CPU of one machine gives the same bits.
+    device : {"auto", "cuda", "mps", "cpu"}
+        "auto" takes the first there is.
+    precision : str
+        As Fabric's, for example ``"bf16-mixed"``.
+    transform : nn.Module, optional
+        From uint8 pictures to the network's input; the homework's by default.
+    resume_from : path, optional
+        A file that `save` or `checkpoint` wrote, in a run of the same settings.
+    checkpoint : path, optional
+        Write the state there after every epoch, and on an interrupt.
+    progress : bool
+        Show a bar with loss and images per second.
+    on_epoch : callable
+        Called with the `State` after every epoch, for example a `plots.LiveCurve`.
+
+    Returns
+    -------
+    State
+
+    Raises
+    ------
+    ValueError
+        For an impossible setting or a device that is not there.
+    Mismatch
+        If `resume_from` is a file of another run, or damaged.
+    FloatingPointError
+        If the loss stops being a finite number.
+    """
+    _check(data, epochs=epochs, batch_size=batch_size, lr=lr)
+    keep_freed_memory()
+    fabric = Fabric(accelerator=choose_device(device), devices=1, precision=precision)
+    transform = transform or face_transform()
+    n, per_epoch = len(data.train), ceil(len(data.train) / batch_size)
+
+    with (
+        own_random_numbers(seed),
+        stop_on_interrupt() as interrupted,
+        tqdm(total=epochs * n, unit=" images", disable=not progress) as bar,
+    ):
+        network = fabric.to_device(model if isinstance(model, nn.Module) else model())
+        settings = _settings(network, objective, data, transform, batch_size, lr, seed)
+        state = State(network, adam(network, lr), settings)
+        if resume_from is not None:
+            checkpoints.restore(state, resume_from)
+            _check_not_past(state, epochs * per_epoch, resume_from)
+            set_random_state(state.rng)
+            bar.update(n * state.step // per_epoch)
+        criterion, optimizer = fabric.setup(Criterion(network, objective), state.optimizer)
+
+        for epoch in range(state.step // per_epoch, epochs):
+            network.train()
+            started, done = time.perf_counter(), 0
+            for chosen in _batches(n, batch_size, seed, epoch)[state.step % per_epoch :]:
+                if interrupted.is_set():
+                    break
+                images = fabric.to_device(data.train[chosen])
+                terms = criterion(transform(images))
+                fabric.backward(terms.loss.mean())
+                optimizer.step()
+                optimizer.zero_grad()
+
+                state.step += 1
+                state.add(terms)
+                done += len(images)
+                bar.update(len(images))
+                if state.step % 20 == 1:  # reading a number off a GPU makes the GPU wait
+                    bar.set_postfix(loss=f"{terms.loss.mean().item():.4g}", refresh=False)
+            else:
+                seconds = time.perf_counter() - started
+                validation = evaluate(network, objective, data.validation, transform, seed=seed)
+                state.finish_epoch(n, validation, images_per_second=done / seconds)
+                on_epoch(state)
+            state.rng = random_state()
+            if checkpoint is not None:
+                save(state, checkpoint)
+            if interrupted.is_set():
+                tqdm.write(f"Interrupted after step {state.step}: the state is whole, resume it.")
+                break
+    network.eval()
+    return state
+
+
+def evaluate(
+    model: nn.Module,
+    objective: Objective,
+    images: Tensor,
+    transform: nn.Module | None = None,
+    *,
+    batch_size: int = 500,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Mean of each term of an objective over a whole set of pictures.
+
+    Every picture counts the same, whatever the batch size.
+
+    Parameters
+    ----------
+    model : nn.Module
+    objective : callable
+    images : Tensor
+        uint8 (N, C, H, W).
+    transform : nn.Module, optional
+        The homework's by default.
+    batch_size : int
+    seed : int
+        For objectives that draw noise; the caller's random numbers are left alone.
+
+    Returns
+    -------
+    dict of float
+        ``loss``, ``distortion`` and ``rate``, in the objective's units per picture.
+    """
+    if len(images) == 0:
+        raise ValueError("evaluate got no pictures: pass one of the splits of datasets.load(…).")
+    transform = transform or face_transform()
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    sums = torch.zeros(len(Terms._fields), dtype=torch.float64)
+    with torch.no_grad(), own_random_numbers(seed):
+        for start in range(0, len(images), batch_size):
+            terms = objective(model, transform(images[start : start + batch_size].to(device)))
+            sums += torch.stack(terms).cpu().double().sum(1)
+    model.train(was_training)
+    return dict(zip(Terms._fields, (sums / len(images)).tolist(), strict=True))
+
+
+def fit_or_load(
+    path: str | Path,
+    model: nn.Module | Callable[[], nn.Module],
+    objective: Objective,
+    data: Data,
+    *,
+    afresh: bool = False,
+    **settings,
+) -> State:
+    """Train once; the second time, read what the first time wrote.
+
+    A run that was interrupted or killed goes on from its last epoch. A file that is damaged, or
+    of a run with other settings or other data, is replaced, with a warning that says why.
+
+    Parameters
+    ----------
+    path : path
+        The state's file, conventionally ``data_folder() / "models" / "NAME.safetensors"``.
+    model, objective, data, **settings
+        As `fit` takes them.
+    afresh : bool
+        Train again in any case.
+
+    Returns
+    -------
+    State
+    """
+    train = partial(fit, model, objective, data, checkpoint=path, **settings)
+    if afresh or not Path(path).exists():
+        return train()
+    try:
+        return train(resume_from=path)
+    except Mismatch as reason:
+        warnings.warn(f"{reason} Training afresh.", stacklevel=2)
+        return train()
+
+
+def _batches(n: int, batch_size: int, seed: int, epoch: int) -> tuple[Tensor, ...]:
+    """The epoch's batches, as indices. They follow from seed and epoch alone, so that two models
+    see the same pictures in the same order, and a resumed run finds its place."""
+    generator = torch.Generator().manual_seed(seed + 1_000_003 * (epoch + 1))
+    return torch.randperm(n, generator=generator).split(batch_size)
+
+
+def _check(data: Data, **numbers: float) -> None:
+    for name, number in numbers.items():
+        if not number > 0:
+            raise ValueError(f"fit got {name}={number}, but it must be positive: correct the call.")
+    if len(data.train) == 0 or len(data.validation) == 0:
+        raise ValueError("fit got an empty train or validation set: pass datasets.load(…).")
+
+
+def _check_not_past(state: State, steps: int, path: str | Path) -> None:
+    if state.step > steps:
+        raise Mismatch(
+            f"{path} has trained for {state.step} steps already, but {steps} are asked for: ask "
+            "for more epochs, or train afresh."
+        )
+
+
+def _settings(network, objective, data, transform, batch_size, lr, seed) -> dict:
+    """What a run's numbers depend on. The pictures are represented by a checksum of some."""
+    sample = data.train[torch.linspace(0, len(data.train) - 1, 64).long()]
+    if isinstance(objective, partial):
+        arguments = ", ".join(f"{key}={value}" for key, value in objective.keywords.items())
+        name = f"{objective.func.__name__}({arguments})"
+    else:
+        name = getattr(objective, "__name__", repr(objective))
+    return {
+        "model": " ".join(repr(network).split()),
+        "objective": name,
+        "transform": repr(transform),
+        "pictures": f"{list(data.train.shape)} {zlib.crc32(sample.numpy().tobytes()):08x}",
+        "batch_size": batch_size,
+        "lr": lr,
+        "seed": seed,
+    }
