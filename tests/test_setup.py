@@ -1,0 +1,174 @@
+"""The set-up: three lists of packages that must agree, and the Makefile that installs them."""
+
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from itertools import chain
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYPI_NAME = {"matplotlib-base": "matplotlib", "pytorch-cpu": "torch"}
+# PyTorch pins these for itself, and its CPU builds do without.
+CUDA = re.compile("cuda|nvidia|triton")
+
+needs_make = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+
+
+def parse(lines):
+    """Map package names to their requirements; a constraint list has several for some names."""
+    found = {}
+    for line in lines:
+        requirement = Requirement(line)
+        name = canonicalize_name(PYPI_NAME.get(requirement.name, requirement.name))
+        found.setdefault(name, []).append(requirement)
+    return found
+
+
+EXTRAS = PROJECT["optional-dependencies"]
+REQUIRED = parse(PROJECT["dependencies"] + EXTRAS["test"])
+PINNED = parse(
+    line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")
+)
+
+
+def test_environment_yml_asks_for_the_packages_of_pyproject():
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    pip = conda.pop()["pip"]
+    assert pip.pop() == "-e ."
+    found = parse(conda + pip)
+    assert str(found.pop("python")[0].specifier) == PROJECT["requires-python"]
+    found.pop("pip")
+    assert {name: str(one.specifier) for name, [one] in found.items()} == {
+        name: str(one.specifier) for name, [one] in REQUIRED.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "name, required", parse([*PROJECT["dependencies"], *chain(*EXTRAS.values())]).items()
+)
+def test_the_pinned_version_is_one_that_pyproject_accepts(name, required):
+    assert PINNED.get(name), f"{name} is not in constraints.txt; run make constraints"
+    for pin in PINNED[name]:
+        [exact] = pin.specifier
+        assert required[0].specifier.contains(exact.version), f"{pin} does not fit {required[0]}"
+
+
+def test_a_pin_is_an_exact_version_and_nothing_else():
+    for pin in chain(*PINNED.values()):
+        assert [one.operator for one in pin.specifier] == ["=="], pin
+        assert pin.url is None and not pin.extras, pin
+        assert not CUDA.match(pin.name), f"{pin.name} would keep CPU builds of PyTorch out"
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
+@pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
+def test_no_package_has_two_pins_at_once(python, system):
+    here = {
+        "python_version": python,
+        "python_full_version": f"{python}.9",
+        "sys_platform": system,
+        "os_name": "nt" if system == "win32" else "posix",
+    }
+    for name, pins in PINNED.items():
+        valid = [pin for pin in pins if not pin.marker or pin.marker.evaluate(here)]
+        assert len(valid) <= 1, f"{name}: {valid}"
+
+
+def test_everything_that_would_be_installed_is_pinned():
+    waiting, seen = [(name, frozenset()) for name in REQUIRED], set()
+    while waiting:
+        name, extras = waiting.pop()
+        if (name, extras) in seen or CUDA.match(name):
+            continue
+        seen.add((name, extras))
+        assert name in PINNED, f"{name} is not in constraints.txt; run make constraints"
+        installed = importlib.metadata.distribution(name)
+        if not any(pin.specifier.contains(installed.version) for pin in PINNED[name]):
+            continue  # not installed from this list (conda): its needs may be others
+        for line in installed.requires or []:
+            need = Requirement(line)
+            if not need.marker or any(need.marker.evaluate({"extra": e}) for e in ("", *extras)):
+                waiting.append((canonicalize_name(need.name), frozenset(need.extras)))
+    assert len(seen) > len(REQUIRED)
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """The files that make looks at, before any set-up."""
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+def make(folder, *arguments):
+    # Under `make test` its variables would reach this make too.
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "TORCH_INDEX", "PYTHON", "NB"}
+    }
+    return subprocess.run(
+        ["make", *arguments], cwd=folder, env=env, capture_output=True, text=True, timeout=60
+    )
+
+
+@needs_make
+def test_another_index_for_pytorch_is_used_only_if_named(checkout):
+    assert "--extra-index-url" not in make(checkout, "-n", "lab").stdout
+    chosen = make(checkout, "-n", "lab", "TORCH_INDEX=cpu-wheels").stdout
+    assert "pip install --extra-index-url cpu-wheels -c constraints.txt" in chosen
+
+
+@needs_make
+def test_set_up_runs_again_only_for_another_list_of_packages(checkout):
+    assert "pip install" in make(checkout, "-n", "test").stdout
+    stamp = checkout / ".venv" / ".installed"
+    stamp.parent.mkdir()
+    stamp.touch()
+    newest = stamp.stat().st_mtime + 10
+    os.utime(stamp, (newest, newest))
+    for target in ("lab", "test", "slides"):
+        assert "pip install" not in make(checkout, "-n", target).stdout
+    os.utime(checkout / "constraints.txt", (newest + 10, newest + 10))
+    assert "pip install" in make(checkout, "-n", "test").stdout
+
+
+@needs_make
+def test_help_lists_every_target(checkout):
+    targets = re.findall(r"^([a-z]+):", (checkout / "Makefile").read_text(), re.MULTILINE)
+    assert {"help", "lab", "test"} <= set(targets)
+    listed = re.findall(r"^make (\w+) +\w", make(checkout, "help").stdout, re.MULTILINE)
+    assert listed == targets
+    assert make(checkout).stdout == make(checkout, "help").stdout
+
+
+@needs_make
+def test_an_old_python_is_refused_in_one_sentence(checkout):
+    old = checkout / "old-python"
+    old.write_text(
+        '#!/bin/sh\nexec python3 -c \'import sys; sys.version_info = (3, 9, 2, "final", 0); '
+        'sys.version = "3.9.2"; exec(sys.argv[2])\' "$@"\n'
+    )
+    old.chmod(0o755)
+    run = make(checkout, "lab", "PYTHON=./old-python")
+    assert run.returncode != 0
+    assert "needs Python 3.11 or newer, but ./old-python is 3.9.2" in run.stderr
+    assert not (checkout / ".venv").exists()
+
+
+@needs_make
+def test_a_notebook_that_is_not_there_is_named(checkout):
+    (checkout / ".venv").mkdir()
+    (checkout / ".venv" / ".installed").touch()
+    run = make(checkout, "notebook", "NB=99")
+    assert run.returncode != 0
+    assert "No notebook starts with 99" in run.stdout
