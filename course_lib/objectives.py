@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -33,5 +34,5 @@ def squared_error(model: nn.Module, x: Tensor) -> Terms:
         ``loss = distortion``, in squared units of `x` (divide by C·H·W for the usual MSE);
         ``rate`` is zero: a plain autoencoder puts no price on its code.
     """
-    distortion = (model(x) - x).square().flatten(1).sum(1)
+    distortion = F.mse_loss(model(x), x, reduction="none").flatten(1).sum(1)
     return Terms(loss=distortion, distortion=distortion, rate=distortion.new_zeros(len(x)))
