@@ -17,7 +17,7 @@ from torch import Tensor
 from torchvision.transforms import v2
 from tqdm.auto import tqdm
 
-from course_lib import cache, faces, npy
+from course_lib import cache, faces, npy, painting
 from course_lib.npy import MappedImages
 from course_lib.paths import data_folder
 
@@ -118,7 +118,8 @@ def _faces(seed: int, root: Path) -> Splits:
         return {"images": images, "factors": factors}
 
     # Another renderer or another number of faces makes another data set.
-    source = hashlib.sha256(Path(faces.__file__).read_bytes()).hexdigest()
+    program = b"".join(Path(module.__file__).read_bytes() for module in (faces, painting))
+    source = hashlib.sha256(program).hexdigest()
     cached = cache.load_or_make(root / "faces.safetensors", f"{FACES} by faces.py {source}", make)
     train, validation, test = cached["factors"].split(FACES)
     factors = {"train": train, "validation": validation, "test": test}

@@ -9,11 +9,12 @@ only, so a face does not depend on the batch it is rendered in, bit for bit.
 """
 
 import math
-from dataclasses import dataclass
 from types import SimpleNamespace
 
 import torch
 from torch import Tensor
+
+from course_lib.painting import Canvas, bump, curve, ellipse, one_thread, oval, ramp, rgb, wave
 
 FACTORS = (  # what 0 and 1 mean; left and right are the viewer's
     "skin",  # light, dark
@@ -66,6 +67,7 @@ def sample(n: int, seed: int = 0) -> Tensor:
     return torch.where(uniform, draws[0], draws.mean(0))
 
 
+@one_thread()
 @torch.no_grad()
 def render(factors: Tensor, size: int = 64) -> Tensor:
     """Paint faces.
@@ -144,9 +146,9 @@ def _describe(factors: Tensor) -> SimpleNamespace:
         "left_radius": 2.0 * (parting - hair_left),
         "right_radius": 1.4 * (hair_right - parting),
         "light": 2 * f["light"] - 1,
-        "skin": _ramp(f["skin"], _SKIN),
-        "hair": _ramp(f["hair_colour"], _HAIR),
-        "background": _ramp(f["background"], _BACKGROUND),
+        "skin": ramp(f["skin"], _SKIN),
+        "hair": ramp(f["hair_colour"], _HAIR),
+        "background": ramp(f["background"], _BACKGROUND),
     }
     return SimpleNamespace(**{name: value.float() for name, value in values.items()})
 
@@ -158,7 +160,7 @@ def _paint_faces(face: SimpleNamespace, size: int, device: torch.device) -> Tens
     x = face.tilt_cos * X + face.tilt_sin * (Y - _NECK)
     y = face.tilt_cos * (Y - _NECK) - face.tilt_sin * X + _NECK
     background = face.background * (1 - 0.2 * Y.unsqueeze(1))
-    canvas = _Canvas(background.repeat(1, 1, 1, size), X, Y, x, y, pixel)
+    canvas = Canvas(background.repeat(1, 1, 1, size), X, Y, x, y, pixel)
     outline, opening, side = _hair_fields(canvas, face)
     _paint_back_hair(canvas, face, outline)
     _paint_body(canvas.window(0, 0.65, 1, 0.35), face)
@@ -175,87 +177,10 @@ def _paint_faces(face: SimpleNamespace, size: int, device: torch.device) -> Tens
     return canvas.image.clamp_(0, 1).mul_(255).add_(0.5).to(torch.uint8)
 
 
-# ------------------------------------------------------------------------------------ painting
-
-
-@dataclass
-class _Canvas:
-    """A batch of pictures under the brush, or a window of them."""
-
-    image: Tensor  # (N, 3, h, w), in [0, 1]
-    X: Tensor  # (1, 1, w), pixel centres in the frame of the picture
-    Y: Tensor  # (1, h, 1)
-    x: Tensor  # (N, h, w), pixel centres in the frame of the tilted head
-    y: Tensor  # (N, h, w)
-    pixel: float
-
-    def window(self, x: float, y: float, half_width: float, half_height: float) -> "_Canvas":
-        """Only the pixels near (x, y): a small part then costs little."""
-
-        def span(axis: Tensor, middle: float, half: float) -> slice:
-            inside = ((axis.flatten() - middle).abs() <= half).nonzero()
-            return slice(int(inside[0]), int(inside[-1]) + 1) if len(inside) else slice(0, 0)
-
-        w, h = span(self.X, x, half_width), span(self.Y, y, half_height)
-        frames = (self.X[..., w], self.Y[:, h], self.x[:, h, w], self.y[:, h, w])
-        frames = (frame.contiguous() for frame in frames)
-        return _Canvas(self.image[..., h, w], *frames, self.pixel)
-
-    def cover(self, distance: Tensor) -> Tensor:
-        """Fraction of each pixel inside a part, from the signed distance to it."""
-        return (0.5 - distance / self.pixel).clamp_(0, 1)
-
-    def between(self, above: Tensor, below: Tensor) -> Tensor:
-        """Fraction of each pixel inside a band, however thin, from the distances to its edges."""
-        return (self.cover(above) + self.cover(below) - 1).clamp_(min=0)
-
-    def paint(self, alpha: Tensor, colour: Tensor | str, shade: Tensor | None = None) -> None:
-        """Lay a colour, times a shade (N, h, w), over the picture."""
-        colour = _rgb(colour, self.x) if isinstance(colour, str) else colour
-        # Not torch.lerp: its rounding may depend on where a pixel lies in memory.
-        change = (colour if shade is None else colour * shade.unsqueeze(1)) - self.image
-        self.image.add_(change.mul_(alpha.unsqueeze(1)))
-
-
-def _rgb(colour: str, like: Tensor) -> Tensor:
-    """(1, 3, 1, 1) from a hexadecimal colour."""
-    return torch.tensor(list(bytes.fromhex(colour))).to(like).view(1, 3, 1, 1) / 255
-
-
-def _ramp(t: Tensor, colours: tuple[str, ...]) -> Tensor:
-    """Piecewise linear colour (N, 3, 1, 1) at t (N, 1, 1) in [0, 1]."""
-    position = t.unsqueeze(1) * (len(colours) - 1)
-    # Each colour weighs in with a tent of its own: 1 at its place, 0 at its neighbours'.
-    tents = ((1 - (position - i).abs()).clamp(min=0) for i in range(len(colours)))
-    return sum(tent * _rgb(colour, t) for tent, colour in zip(tents, colours, strict=True))
-
-
-def _distance(level: Tensor, slope_x: Tensor, slope_y: Tensor) -> Tensor:
-    """Signed distance to the curve level = 1, from the slopes of level; exact near the curve."""
-    return (level - 1) / torch.sqrt(slope_x * slope_x + slope_y * slope_y + 1e-6)
-
-
-def _ellipse(x: Tensor, y: Tensor, rx: Tensor | float, ry: Tensor | float) -> Tensor:
-    """Signed distance to an ellipse."""
-    u, v = x / rx, y / ry
-    return _distance(u * u + v * v, 2 * u / rx, 2 * v / ry)
-
-
-def _bump(x: Tensor, y: Tensor, rx: Tensor | float, ry: Tensor | float) -> Tensor:
-    """A soft hill: 1 in the middle, 0 from the edge of the ellipse on."""
-    return (1 - (x / rx) ** 2 - (y / ry) ** 2).clamp_(min=0) ** 2
-
-
-def _wave(t: Tensor) -> Tensor:
-    """Nearly a sine of period 1, made of parabolas."""
-    t = t - torch.round(t)
-    return 8 * t * (1 - 2 * t.abs())
-
-
 # ---------------------------------------------------------------------------------------- hair
 
 
-def _hair_fields(canvas: _Canvas, face: SimpleNamespace) -> tuple[Tensor, Tensor, Tensor]:
+def _hair_fields(canvas: Canvas, face: SimpleNamespace) -> tuple[Tensor, Tensor, Tensor]:
     """The hair's outline, its opening around the face, and the side of the parting.
 
     The opening is a pointed arch, where two ovals overlap; the parting starts at its tip.
@@ -266,69 +191,62 @@ def _hair_fields(canvas: _Canvas, face: SimpleNamespace) -> tuple[Tensor, Tensor
     half_width = face.width * (1.15 + 0.1 * face.hair_end * square)
     x = (canvas.x + 0.06 * face.yaw_sin) / half_width
     slopes = 2 * x / half_width, 2 * up / 0.65 + 4 * square * down / length
-    outline = _distance(x * x + up * up + square * square, *slopes)
+    outline = curve(x * x + up * up + square * square, *slopes)
     rise = (canvas.y - 0.35).clamp_(max=0)  # below, the locks fall straight
-    left = _arch(canvas.x - face.hair_left - face.left_radius, rise, face.left_radius, 0.892)
-    right = _arch(canvas.x - face.hair_right + face.right_radius, rise, face.right_radius, 0.848)
+    left = oval(canvas.x - face.hair_left - face.left_radius, rise, face.left_radius, 0.892)
+    right = oval(canvas.x - face.hair_right + face.right_radius, rise, face.right_radius, 0.848)
     return outline, torch.maximum(left, right), left - right
 
 
-def _arch(x: Tensor, y: Tensor, rx: Tensor, ry: float) -> Tensor:
-    """Signed distance to an oval that is flatter at the sides than an ellipse."""
-    u, v = x / rx, y / ry
-    square = v * v
-    return _distance(u * u + square * square, 2 * u / rx, 4 * square * v / ry)
-
-
-def _hair_shade(canvas: _Canvas, face: SimpleNamespace) -> Tensor:
+def _hair_shade(canvas: Canvas, face: SimpleNamespace) -> Tensor:
     return 0.94 + 0.25 * face.light * canvas.x - 0.16 * canvas.y
 
 
-def _paint_back_hair(canvas: _Canvas, face: SimpleNamespace, outline: Tensor) -> None:
-    colour = face.hair * _rgb(_HAIR_IN_SHADE, face.hair)
+def _paint_back_hair(canvas: Canvas, face: SimpleNamespace, outline: Tensor) -> None:
+    colour = face.hair * rgb(_HAIR_IN_SHADE, face.hair)
     # A little smaller than the front hair, or its edge would show twice.
     canvas.paint(canvas.cover(outline + 0.02), colour, _hair_shade(canvas, face))
 
 
 def _paint_front_hair(
-    canvas: _Canvas, face: SimpleNamespace, outline: Tensor, opening: Tensor, side: Tensor
+    canvas: Canvas, face: SimpleNamespace, outline: Tensor, opening: Tensor, side: Tensor
 ) -> None:
     # Short hair ends in sideburns, long hair in locks that are longest outside.
     slant = 1.0 - 1.6 * face.hair_end
     tips = canvas.y - face.hair_end + slant * (canvas.x.abs() - 0.95 * face.width)
     tips = tips / torch.sqrt(1 + slant * slant)
     hair = torch.maximum(torch.maximum(outline, -opening), tips)
-    shine = _bump(canvas.x - 0.25 * face.light, canvas.y + 0.52 + 0.2 * canvas.x**2, 0.5, 0.16)
+    shine = bump(canvas.x - 0.25 * face.light, canvas.y + 0.52 + 0.2 * canvas.x**2, 0.5, 0.16)
     parting = (1 - 30 * side.abs()).clamp_(min=0) * (-4 * canvas.y - 1.2).clamp_(0, 1)
     shade = _hair_shade(canvas, face) + 0.22 * shine - 0.15 * parting
     for frequency in (7, 12, 23):  # strands run along the opening; those thinner than pixels blend
         visible = 0.3 / (frequency * canvas.pixel) - 1
         if visible > 0:
-            shade += 0.06 * min(visible, 1) * _wave(frequency * opening)
+            shade += 0.06 * min(visible, 1) * wave(frequency * opening)
     canvas.paint(canvas.cover(hair), face.hair + 0.02, shade)
 
 
 # ------------------------------------------------------------------------------- body and head
 
 
-def _paint_body(canvas: _Canvas, face: SimpleNamespace) -> None:
+def _paint_body(canvas: Canvas, face: SimpleNamespace) -> None:
     X, Y, x, y = canvas.X, canvas.Y, canvas.x, canvas.y
     neck = torch.maximum(x.abs() - 0.52 * face.width - 0.5 * (Y - 0.6).clamp(0, 0.2), 0.2 - y)
-    shade = 0.88 + 0.3 * face.light * x - 0.3 * _bump(x, y - 0.6, 0.6, 0.3)  # shadow of the chin
+    shade = 0.88 + 0.3 * face.light * x - 0.3 * bump(x, y - 0.6, 0.6, 0.3)  # shadow of the chin
     canvas.paint(canvas.cover(neck), face.skin, shade)
-    neckline = _ellipse(X, Y - 0.66, 0.32, 0.17)
-    shoulders = torch.maximum(_ellipse(X, Y - 1.16, 0.94, 0.47), -neckline)
+    neckline = ellipse(X, Y - 0.66, 0.32, 0.17)
+    shoulders = torch.maximum(ellipse(X, Y - 1.16, 0.94, 0.47), -neckline)
     canvas.paint(canvas.cover(shoulders), _CLOTH, 1 + 0.27 * face.light * X)
 
 
-def _paint_ear(canvas: _Canvas, face: SimpleNamespace, sign: int) -> None:
+def _paint_ear(canvas: Canvas, face: SimpleNamespace, sign: int) -> None:
     x, y = canvas.x - face.width * (0.99 * sign + 0.1 * face.yaw_sin), canvas.y - 0.05
-    ear = _ellipse(x, y, 0.08 * (1 - 0.4 * sign * face.yaw_sin), 0.13)
-    shade = 0.86 + 0.16 * sign * face.light - 0.25 * _bump(x, y, 0.06, 0.1)
+    ear = ellipse(x, y, 0.08 * (1 - 0.4 * sign * face.yaw_sin), 0.13)
+    shade = 0.86 + 0.16 * sign * face.light - 0.25 * bump(x, y, 0.06, 0.1)
     canvas.paint(canvas.cover(ear), face.skin, shade)
 
 
-def _paint_head(canvas: _Canvas, face: SimpleNamespace, opening: Tensor) -> None:
+def _paint_head(canvas: Canvas, face: SimpleNamespace, opening: Tensor) -> None:
     v = canvas.y / _HEAD_HEIGHT
     x = canvas.x * (1 + face.jaw * v.clamp(min=0) ** 2)
     u = x / face.width
@@ -339,38 +257,38 @@ def _paint_head(canvas: _Canvas, face: SimpleNamespace, opening: Tensor) -> None
     shade = 0.72 + 0.36 * (light_x * u - 0.3 * v + light_z * normal).clamp_(min=-0.15)
     nose_x, nose_y = canvas.x - 1.3 * face.width * face.yaw_sin, canvas.y - _NOSE
     lit, shaded = nose_x - 0.03 * face.light, nose_x + 0.06 * face.light
-    shade += 0.10 * _bump(lit, nose_y + 0.12, 0.10, 0.34)  # bridge
-    shade += 0.12 * _bump(lit, nose_y + 0.03, 0.07, 0.08)  # tip
-    shade -= 0.12 * _bump(shaded, nose_y + 0.05, 0.13, 0.26)
-    shade -= 0.14 * _bump(nose_x, nose_y - 0.05, 0.13, 0.05)
+    shade += 0.10 * bump(lit, nose_y + 0.12, 0.10, 0.34)  # bridge
+    shade += 0.12 * bump(lit, nose_y + 0.03, 0.07, 0.08)  # tip
+    shade -= 0.12 * bump(shaded, nose_y + 0.05, 0.13, 0.26)
+    shade -= 0.14 * bump(nose_x, nose_y - 0.05, 0.13, 0.05)
     shade -= 0.22 * (1 + 10 * opening).clamp_(0, 1)  # shadow of the hair
-    canvas.paint(canvas.cover(_ellipse(x, canvas.y, face.width, _HEAD_HEIGHT)), face.skin, shade)
+    canvas.paint(canvas.cover(ellipse(x, canvas.y, face.width, _HEAD_HEIGHT)), face.skin, shade)
 
 
-def _paint_blush_and_nostrils(canvas: _Canvas, face: SimpleNamespace) -> None:
+def _paint_blush_and_nostrils(canvas: Canvas, face: SimpleNamespace) -> None:
     centre = canvas.x - face.width * face.yaw_sin
-    blush = _bump(centre.abs() - 0.56 * face.width, canvas.y - 0.2, 0.24, 0.2)
-    canvas.paint(0.2 * blush, face.skin * _rgb(_BLUSH, face.skin))
+    blush = bump(centre.abs() - 0.56 * face.width, canvas.y - 0.2, 0.24, 0.2)
+    canvas.paint(0.2 * blush, face.skin * rgb(_BLUSH, face.skin))
     nose_x = canvas.x - 1.3 * face.width * face.yaw_sin
-    nostrils = _bump(nose_x.abs() - 0.036, canvas.y - _NOSE - 0.03, 0.036, 0.026)
+    nostrils = bump(nose_x.abs() - 0.036, canvas.y - _NOSE - 0.03, 0.036, 0.026)
     canvas.paint(0.55 * nostrils, 0.35 * face.skin)
 
 
 # ------------------------------------------------------------------------ eyes, brows and mouth
 
 
-def _eye_frame(canvas: _Canvas, face: SimpleNamespace, sign: int) -> tuple[Tensor, Tensor]:
+def _eye_frame(canvas: Canvas, face: SimpleNamespace, sign: int) -> tuple[Tensor, Tensor]:
     """Distance outwards from the middle of an eye, and how much the yaw foreshortens the eye."""
     centre = face.width * (face.eye_sin * face.yaw_cos * sign + face.eye_cos * face.yaw_sin)
     foreshortening = face.eye_cos * face.yaw_cos - sign * face.eye_sin * face.yaw_sin
     return sign * (canvas.x - centre), 1.15 * foreshortening.clamp(0.4, 0.95)
 
 
-def _paint_eye(canvas: _Canvas, face: SimpleNamespace, sign: int) -> None:
+def _paint_eye(canvas: Canvas, face: SimpleNamespace, sign: int) -> None:
     x, foreshortening = _eye_frame(canvas, face, sign)
     y, size = canvas.y - _EYES, face.eye_size
     u = x / (size * foreshortening)
-    canvas.paint(0.2 * _bump(u, y + 0.03, 2.1, 0.17), 0.35 * face.skin)  # socket
+    canvas.paint(0.2 * bump(u, y + 0.03, 2.1, 0.17), 0.35 * face.skin)  # socket
     bow = (1 - u * u) * size  # all lids are parabolas through the corners of the eye
     crease, upper, lower = y + 0.86 * bow, y - face.lid * bow, y - 0.32 * bow
     canvas.paint(canvas.between(-crease, upper), 0.86 * face.skin)  # closed lids look like skin
@@ -380,33 +298,33 @@ def _paint_eye(canvas: _Canvas, face: SimpleNamespace, sign: int) -> None:
     radius = torch.sqrt(x_iris * x_iris + y_iris * y_iris)
     canvas.paint(inside * canvas.cover(radius - 0.56 * size), _IRIS)
     canvas.paint(inside * canvas.cover(radius - 0.29 * size), _LASH)
-    glint = _bump(x_iris - 0.18 * sign * face.light * size, y_iris + 0.2 * size, 0.04, 0.04)
+    glint = bump(x_iris - 0.18 * sign * face.light * size, y_iris + 0.2 * size, 0.04, 0.04)
     canvas.paint(inside * glint, _WHITE)
     across = upper.abs() / torch.sqrt(1 + (2 * face.lid * u) ** 2)  # not just downwards
     canvas.paint(canvas.cover(across - 0.014 * (1.1 - u * u)), _LASH)
 
 
-def _paint_brow(canvas: _Canvas, face: SimpleNamespace, sign: int) -> None:
+def _paint_brow(canvas: Canvas, face: SimpleNamespace, sign: int) -> None:
     x, foreshortening = _eye_frame(canvas, face, sign)
     y = canvas.y - _BROWS - face.brow_slope * x + 0.9 * x * x
     beyond = (x.abs() - 0.13 * foreshortening).clamp(min=0)
     taper = 0.026 - 0.09 * x.clamp(-0.1, 0.15)
     brow = canvas.cover(torch.sqrt(beyond * beyond + y * y) - taper)
-    canvas.paint(0.9 * brow, face.hair * _rgb(_HAIR_IN_SHADE, face.hair))
+    canvas.paint(0.9 * brow, face.hair * rgb(_HAIR_IN_SHADE, face.hair))
 
 
-def _paint_mouth(canvas: _Canvas, face: SimpleNamespace) -> None:
+def _paint_mouth(canvas: Canvas, face: SimpleNamespace) -> None:
     x = canvas.x - 1.05 * face.width * face.yaw_sin
     u = x / (face.mouth_width * face.yaw_cos)
     y = canvas.y - _LIPS + face.smile * (u * u - 0.4)
     bow = 1 - u * u  # negative beyond the corners, where lips and gap are therefore empty
     top, bottom = -0.25 * face.mouth_open * bow, 0.75 * face.mouth_open * bow
-    lip = 0.5 * face.skin + 0.5 * _rgb(_LIP_TINT, face.skin)
+    lip = 0.5 * face.skin + 0.5 * rgb(_LIP_TINT, face.skin)
     canvas.paint(canvas.between(top - 0.036 * bow - y, y), 0.82 * lip)
     canvas.paint(canvas.between(-y, y - bottom - 0.05 * bow), lip)
     inside = canvas.between(top - 0.008 * bow - y, y - bottom - 0.008 * bow)
     canvas.paint(inside, _MOUTH)
-    tongue = canvas.cover(_ellipse(x, y - 0.8 * face.mouth_open, 0.6 * face.mouth_width, 0.04))
+    tongue = canvas.cover(ellipse(x, y - 0.8 * face.mouth_open, 0.6 * face.mouth_width, 0.04))
     canvas.paint(inside * tongue * (8 * face.mouth_open), _TONGUE)
     teeth = canvas.cover(y - top - 0.3 * face.mouth_open * (0.8 - u * u))
     canvas.paint(inside * teeth * (25 * face.mouth_open).clamp(max=1), _TEETH)

@@ -1,6 +1,7 @@
 """Notebooks as files: execute them for committing, export them as slides."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +14,7 @@ from nbconvert import SlidesExporter
 _ASSETS = Path(__file__).parent / "slides_assets"
 _KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+_PROGRESS = re.compile(r".*\d+%\|")
 # What is meant about a cell; editors and kernels add when it ran, how it was folded and more.
 _CELL_METADATA = {"course", "jupyter", "slideshow", "tags"}
 
@@ -20,8 +22,8 @@ _CELL_METADATA = {"course", "jupyter", "slideshow", "tags"}
 def clean(notebook: nbformat.NotebookNode) -> None:
     """Remove, in place, what changes from run to run or from machine to machine.
 
-    Cell ids, tags, slide types and outputs stay. Warnings and progress bars (the stream
-    ``stderr``) go. A live widget becomes its name, and its picture if it gives one: without a
+    Cell ids, tags, slide types and outputs stay. Warnings (the stream ``stderr``) and progress
+    bars go. A live widget becomes its name, and its picture if it gives one: without a
     kernel it would show an error. Its output's metadata then say ``"widget": true``.
 
     Parameters
@@ -37,12 +39,22 @@ def clean(notebook: nbformat.NotebookNode) -> None:
             del cell.metadata[key]
         if cell.cell_type != "code":
             continue
-        cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+        cell.outputs = [
+            output
+            for output in cell.outputs
+            if output.get("name") != "stderr" and not is_progress_bar(output)
+        ]
         for output in cell.outputs:
             if output.get("data", {}).pop(_WIDGET_VIEW, None):
                 name, *_ = output.data.get("text/plain", "Widget").partition("(")
                 output.data["text/plain"] = f"{name} (run the notebook to use it)"
                 output.metadata["widget"] = True
+
+
+def is_progress_bar(output: nbformat.NotebookNode) -> bool:
+    """Whether an output is one of tqdm's bars, which are never the same twice."""
+    data = output.get("data", {})
+    return _WIDGET_VIEW in data and _PROGRESS.match(data.get("text/plain", "")) is not None
 
 
 def execute(path: str | os.PathLike, *, timeout: int = 600) -> None:

@@ -24,7 +24,8 @@ VALUE_RANGE = (-10.0, 10.0)  # widened where the codes of the images reach furth
 STEP, DECIMALS = 0.1, 1  # of sliders; the state takes any number
 WATCHED = ["image", "shift", "edits", "elements"]
 COLUMNS = ("original", "reconstruction", "edited", "difference")
-LABEL = {"description_width": "6.5em"}  # wide enough for "element 1000"
+LABEL = {"description_width": "8em"}  # wide enough for "element 1000"
+WIDTH = {"width": "28em"}  # of a slider; in a slide, two must fit beside a button
 STYLE = """<style>
 .course-picture { image-rendering: pixelated; }
 .course-numbers pre { user-select: text; white-space: pre-wrap; line-height: 1.4; }
@@ -125,12 +126,19 @@ class LatentExplorer(w.VBox):
 
     def _build(self) -> None:
         state = self.state
-        self._image = w.IntSlider(max=state.image_count - 1, description="image", style=LABEL)
-        self._shift = w.FloatSlider(
-            min=SHIFT_RANGE[0], max=SHIFT_RANGE[1], step=STEP, description="shift all", style=LABEL
+        self._image = w.IntSlider(
+            max=state.image_count - 1,
+            description="image",
+            tooltip="which image",
+            style=LABEL,
+            layout=WIDTH,
         )
+        self._shift = _slider("shift all", "added to every latent element", SHIFT_RANGE)
         self._element = w.BoundedIntText(
-            max=state.latent_dim - 1, description="element", style=LABEL
+            max=state.latent_dim - 1,
+            description="element",
+            tooltip="number of a latent element",
+            style=LABEL,
         )
         self._add = w.Button(description="Add slider")
         self._reset = w.Button(description="Reset all")
@@ -164,13 +172,7 @@ class LatentExplorer(w.VBox):
         return w.VBox([*heading, w.HBox(columns), self._numbers[name]])
 
     def _slider_row(self, element: int) -> w.HBox:
-        slider = w.FloatSlider(
-            min=self._range[0],
-            max=self._range[1],
-            step=STEP,
-            description=f"element {element}",
-            style=LABEL,
-        )
+        slider = _slider(f"element {element}", f"value of latent element {element}", self._range)
         slider.observe(partial(self._on_element, element), "value")
         own = w.Button(description="Own value", tooltip=f"element {element} back to its own value")
         own.on_click(lambda _: self.state.forget(element))
@@ -223,11 +225,15 @@ class LatentExplorer(w.VBox):
             self.state.image = change.new
 
     def _on_shift(self, change) -> None:
-        if not self._refreshing:
+        if self._by_hand(change):
             self.state.shift = round(change.new, 6)  # 0.30000000000000004 is no slider's fault
 
+    def _by_hand(self, change) -> bool:
+        """A hand moves by whole steps; less is the browser's rounding, as from 0.1 to 0.09999."""
+        return not self._refreshing and abs(change.new - change.old) > STEP / 2
+
     def _on_element(self, element: int, change) -> None:
-        if not self._refreshing:
+        if self._by_hand(change):
             self.state.set_element(element, round(change.new, 6))
 
     def _on_add(self, button) -> None:
@@ -238,6 +244,19 @@ class LatentExplorer(w.VBox):
 
     def _on_reset(self, button) -> None:
         self.state.reset()
+
+
+def _slider(name: str, tooltip: str, limits: tuple[float, float]) -> w.FloatSlider:
+    return w.FloatSlider(
+        min=limits[0],
+        max=limits[1],
+        step=STEP,
+        readout_format=f".{DECIMALS}f",
+        description=name,
+        tooltip=tooltip,
+        style=LABEL,
+        layout=WIDTH,
+    )
 
 
 def _named(models: nn.Module | Mapping[str, nn.Module]) -> dict[str, nn.Module]:

@@ -1,6 +1,6 @@
 """Compare a notebook cell's stored outputs with fresh ones: words exactly, the rest closely.
 
-Standard error (progress bars, warnings) and a widget's inner state are left out. A cell widens its
+Standard error (warnings), progress bars and a widget's inner state are left out. A cell widens its
 limits in its metadata, for instance ``"course": {"rel": 0.1, "abs": 0.02}``; see `Tolerance`.
 """
 
@@ -19,6 +19,8 @@ import numpy as np
 from nbformat import NotebookNode
 from nbval.plugin import coalesce_streams
 from PIL import Image
+
+from course_lib.notebooks import is_progress_bar
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 EMBEDDED_FIGURE = re.compile(r"data:image/(?:png|jpeg);base64,([\w+/=\s]+)")
@@ -241,11 +243,11 @@ def save_comparison(stored: bytes, fresh: bytes, path: Path) -> None:
 def by_kind(outputs: list[NotebookNode]) -> dict[str, list[str]]:
     """Sort a cell's outputs into kinds, each kind in the order shown, ready to be compared."""
     kinds = defaultdict(list)
-    for output in coalesce_streams(outputs):
+    for output in coalesce_streams([o for o in outputs if not is_progress_bar(o)]):
         if output.output_type == "error":
             kinds["exception"].append(f"{output.ename}: {output.evalue}")
         elif output.output_type == "stream":
-            if output.name != "stderr":  # progress bars and warnings: never the same twice
+            if output.name != "stderr":  # warnings: other machines have others
                 kinds["printed text"].append(output.text)
         else:
             data = dict(output.data)

@@ -18,6 +18,7 @@ import matplotlib.pyplot as plt
 print("six", 2 * 3)
 print("a warning", file=sys.stderr)
 plt.subplots()[1].plot([1, 2, 4]);"""
+ALT = 'A curve, "rising" & <bent>.'
 SLIDES = ("slide", "notes", "slide", "subslide")
 WIDGET = "import ipywidgets\nipywidgets.IntSlider(3)"
 
@@ -120,13 +121,25 @@ class Links(HTMLParser):
 
     def __init__(self, html):
         super().__init__()
+        self.images = []
         self.loaded = re.findall(r"@import|\burl\(\s*[\"']?(?!data:|#)[^)]*|\bimport\b.*from", html)
         self.feed(html)
 
     def handle_starttag(self, tag, attributes):
+        if tag == "img":
+            self.images.append(dict(attributes))
         for name, value in attributes:
             if name in {"src", "srcset"} or (tag == "link" and name == "href"):
                 self.loaded.append(value)
+
+
+def test_a_figure_keeps_its_description(executed, tmp_path):
+    notebook = nbformat.read(executed, as_version=4)
+    notebook.cells[2].outputs[1].metadata["image/png"] = {"alt": ALT}
+    path = tmp_path / "described.ipynb"
+    nbformat.write(notebook, path)
+    [deck] = notebooks.slides([path], tmp_path)
+    assert [image["alt"] for image in Links(deck.read_text()).images] == [ALT]
 
 
 def test_a_deck_loads_only_files_beside_it(deck):
@@ -138,52 +151,30 @@ def test_a_deck_loads_only_files_beside_it(deck):
         assert not Links(sheet.read_text()).loaded, sheet
 
 
-@pytest.fixture(scope="session")
-def chromium_path():
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    found = next(filter(None, map(shutil.which, names)), None)
-    return found or pytest.skip("no Chromium or Chrome")
-
-
 @pytest.mark.browser
-def test_a_deck_in_a_browser(deck, chromium_path):
-    playwright = pytest.importorskip("playwright.sync_api")
+def test_a_deck_in_a_browser(deck, page):
     requests, troubles = [], []
-    with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(
-            executable_path=chromium_path,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                "--no-first-run",
-            ],
-        )
-        page = browser.new_page()
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("requestfailed", lambda request: troubles.append(request.url))
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("console", lambda line: troubles.append(line.text))
-        page.goto(deck.as_uri())
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("requestfailed", lambda request: troubles.append(request.url))
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("console", lambda line: troubles.append(line.text))
+    page.goto(deck.as_uri())
 
-        formulas = page.locator(".present mjx-container > svg")
-        formulas.nth(1).wait_for()
-        assert formulas.count() == 2
-        assert "$" not in page.locator("section.present").last.inner_text()
-        assert not page.get_by_text("Speak slowly.").is_visible()
+    formulas = page.locator(".present mjx-container > svg")
+    formulas.nth(1).wait_for()
+    assert formulas.count() == 2
+    assert "$" not in page.locator("section.present").last.inner_text()
+    assert not page.get_by_text("Speak slowly.").is_visible()
 
-        page.keyboard.press("Space")
-        page.locator(".present img").wait_for()
-        assert page.evaluate("document.querySelector('.present img').naturalWidth") > 100
-        assert page.evaluate("Reveal.getIndices().h") == 1
+    page.keyboard.press("Space")
+    page.locator(".present img").wait_for()
+    assert page.evaluate("document.querySelector('.present img').naturalWidth") > 100
+    assert page.evaluate("Reveal.getIndices().h") == 1
 
-        page.evaluate("Reveal.slide(0)")
-        with page.expect_popup() as popup:
-            page.keyboard.press("s")
-        popup.value.get_by_text("Speak slowly.").wait_for()
-        browser.close()
+    page.evaluate("Reveal.slide(0)")
+    with page.expect_popup() as popup:
+        page.keyboard.press("s")
+    popup.value.get_by_text("Speak slowly.").wait_for()
     assert not troubles
     assert {url.partition(":")[0] for url in requests} <= {"file", "data", "about"}
     assert any(url.endswith("reveal.js") for url in requests)

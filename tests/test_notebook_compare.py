@@ -14,11 +14,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nbclient import NotebookClient
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image, ImageFilter
 
 from course_lib.notebooks import clean
-from tests.output_compare import Tolerance, differences, figure_difference, text_difference
+from tests.output_compare import (
+    WIDGET,
+    Tolerance,
+    by_kind,
+    differences,
+    figure_difference,
+    text_difference,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -290,3 +297,19 @@ def test_small_changes_pass_and_twenty_per_cent_fails(value, change, digits):
     for factor in (0.8, 1.2):
         message = text_difference(line(value), line(value * factor), Tolerance())
         assert "became" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("  0%|          | 0/30000 [00:00<?, ? images/s]", False),
+        ("Rendering faces:   0%|          | 0/12000 [00:00<?, ?face/s]", False),
+        ("LatentExplorer(children=(…", True),
+    ],
+)
+def test_progress_bars_are_neither_stored_nor_compared(text, kept):
+    cell = new_code_cell("fit()")
+    cell.outputs = [new_output("display_data", {WIDGET: {"model_id": "1"}, "text/plain": text})]
+    assert bool(by_kind(cell.outputs)) == kept
+    clean(new_notebook(cells=[cell]))
+    assert bool(cell.outputs) == kept

@@ -173,6 +173,13 @@ def test_untouched_sliders_stand_on_the_step_nearest_to_what_the_decoder_gets(ex
     assert explorer.state.edits == {}
 
 
+def test_the_rounding_of_the_browser_makes_no_edit(explorer):
+    for element, slider in sliders(explorer).items():
+        slider.value -= 4e-16 * (element + 1)  # noUiSlider makes 0.09999999999999964 of 0.1
+    explorer._shift.value = 4e-16
+    assert (explorer.state.edits, explorer.state.shift) == ({}, 0.0)
+
+
 def test_a_dragged_slider_is_not_pulled_out_of_the_hand(explorer):
     slider = sliders(explorer)[3]
     for position in (0.1 + 0.2, 0.7):

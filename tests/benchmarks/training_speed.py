@@ -10,6 +10,7 @@ runs in a process of its own, in turn, for several rounds; the table gives media
 within a round, because the speed of a shared machine drifts.
 """
 
+import itertools
 import json
 import statistics
 import subprocess
@@ -191,7 +192,7 @@ def run(name: str) -> None:
     """Run one contestant and print its rate, in training pictures per second."""
     ticks = []
     CONTESTANTS[name](lambda: ticks.append(time.perf_counter()))
-    epochs = [b - a for a, b in zip(ticks, ticks[1:], strict=False)]
+    epochs = [b - a for a, b in itertools.pairwise(ticks)]
     print("\n" + json.dumps(TRAIN / statistics.median(epochs)))
 
 
