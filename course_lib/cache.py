@@ -1,14 +1,14 @@
 """Tensors that took long to make, kept in a file and memory-mapped when they are needed again."""
 
 import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
-from uuid import uuid4
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
+from course_lib.paths import written_beside
 
 
 def load_or_make(
@@ -16,8 +16,7 @@ def load_or_make(
 ) -> dict[str, Tensor]:
     """Tensors from a safetensors file, made first where it is missing or not as it should be.
 
-    Two processes may do this at once: each writes a file of its own beside `path` and renames
-    it, and whichever is last stays.
+    Two processes may do this at once.
 
     Parameters
     ----------
@@ -37,16 +36,8 @@ def load_or_make(
     if (tensors := _read(path, made_by)) is not None:
         return tensors
     tensors = make()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.{uuid4().hex}.partial")
-    try:
-        beside.touch()
-        usual_mode = beside.stat().st_mode  # safetensors would let nobody but the owner read it
+    with written_beside(path) as beside:
         save_file(tensors, beside, {"made_by": made_by, "sha256": _digest(tensors)})
-        beside.chmod(usual_mode)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
     return _read(path, made_by) or tensors
 
 

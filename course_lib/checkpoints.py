@@ -1,7 +1,6 @@
 """A training run at rest: its state, written to one safetensors file and read back."""
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import isfinite
@@ -13,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from course_lib.objectives import Terms
+from course_lib.paths import written_beside
 
 FORMAT = "course_lib training state 1"
 
@@ -83,8 +83,8 @@ def adam(model: nn.Module, lr: float) -> torch.optim.Adam:
 def save(state: State, path: str | Path) -> None:
     """Write a state: weights, optimiser, random numbers and history in one safetensors file.
 
-    One file and not three, so that weights and optimiser can never be of different steps. It is
-    written beside and then renamed: a killed process leaves the old file or the new one.
+    One file and not three, so that weights and optimiser can never be of different steps. A
+    process killed meanwhile leaves the old file or the new one.
 
     Parameters
     ----------
@@ -92,8 +92,6 @@ def save(state: State, path: str | Path) -> None:
     path : path
         Its folder is made if need be.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {f"model.{name}": t for name, t in state.model.state_dict().items()}
     for index, moments in state.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": t for name, t in moments.items()}
@@ -101,12 +99,8 @@ def save(state: State, path: str | Path) -> None:
     tensors |= {f"rng.{device}": t for device, t in state.rng.items()}
     tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     plain = {key: getattr(state, key) for key in ("settings", "history", "step")}
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with written_beside(Path(path)) as beside:
         save_file(tensors, beside, {"format": FORMAT, "state": json.dumps(plain)})
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def load(path: str | Path, model: nn.Module | Callable[[], nn.Module]) -> State:

@@ -11,6 +11,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
 from nbconvert import SlidesExporter
 
+from course_lib.paths import written_beside
+
 _ASSETS = Path(__file__).parent / "slides_assets"
 _KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -162,9 +164,5 @@ def _read(path: Path) -> nbformat.NotebookNode:
 
 
 def _write(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.part")
-    try:
+    with written_beside(path) as beside:
         beside.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -68,5 +68,5 @@ def pytest_terminal_summary(terminalreporter):
     skipped = terminalreporter.stats.get("skipped", [])
     count = sum(NO_BROWSER in str(report.longrepr) for report in skipped)
     if count:
-        line = f"{count} TESTS IN A BROWSER DID NOT RUN. {NO_BROWSER}"
+        line = f"{count} TEST(S) IN A BROWSER DID NOT RUN. {NO_BROWSER}"
         terminalreporter.write_line(line, red=True, bold=True)

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from itertools import chain
 from pathlib import Path
@@ -172,3 +173,19 @@ def test_a_notebook_that_is_not_there_is_named(checkout):
     run = make(checkout, "notebook", "NB=99")
     assert run.returncode != 0
     assert "No notebook starts with 99" in run.stdout
+
+
+@pytest.mark.skipif(Path("/Applications/Google Chrome.app").exists(), reason="a browser is there")
+@pytest.mark.parametrize("ci, result", [("", "1 skipped"), ("true", "1 error")])
+def test_without_a_browser_its_tests_are_loudly_skipped_but_fail_in_ci(ci, result, tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/browser", "-k", "slider"],
+        cwd=ROOT,
+        env=os.environ | {"CI": ci, "PATH": "", "PLAYWRIGHT_BROWSERS_PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result in run.stdout, run.stdout
+    assert "No Chromium or Chrome was found" in run.stdout
+    assert ("1 TEST(S) IN A BROWSER DID NOT RUN" in run.stdout) is not bool(ci)

@@ -256,6 +256,13 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
+def test_others_may_read_what_the_umask_lets_them(tmp_path):
+    usual = tmp_path / "usual"
+    usual.touch()
+    training.save(fit(), tmp_path / "state.safetensors")
+    assert (tmp_path / "state.safetensors").stat().st_mode == usual.stat().st_mode
+
+
 def test_the_file_is_plain_safetensors_with_named_weights(tmp_path):
     training.save(fit(), tmp_path / "state.safetensors")
     names = load_file(tmp_path / "state.safetensors").keys()
