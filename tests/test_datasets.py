@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from course_lib import cache, datasets, faces, npy
+from course_lib import cache, datasets, faces, npy, paths
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -388,7 +388,7 @@ def test_an_interrupted_rendering_leaves_nothing_behind(renderer, tmp_path, monk
         with pytest.raises(KeyboardInterrupt):
             datasets.load("faces", root=tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(cache.os, "replace", interrupted)
+        patch.setattr(paths.os, "replace", interrupted)
         with pytest.raises(KeyboardInterrupt):
             datasets.load("faces", root=tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -396,13 +396,13 @@ def test_an_interrupted_rendering_leaves_nothing_behind(renderer, tmp_path, monk
 
 def test_two_at_once_do_not_spoil_the_cache(renderer, tmp_path, monkeypatch):
     together = threading.Barrier(2, timeout=20)
-    replace = cache.os.replace
+    replace = paths.os.replace
 
     def meet_and_replace(*paths):  # both files are complete before either is renamed
         together.wait()
         replace(*paths)
 
-    monkeypatch.setattr(cache.os, "replace", meet_and_replace)
+    monkeypatch.setattr(paths.os, "replace", meet_and_replace)
     results = []
     threads = [
         threading.Thread(target=lambda: results.append(datasets.load("faces", root=tmp_path)))
