@@ -8,6 +8,8 @@ NB ?=
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c constraints.txt
+# Jupyter refuses to run as root unless told; containers often have no other user.
+AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 NOTEBOOKS = $(if $(NB),$(wildcard notebooks/$(NB)*.ipynb),$(wildcard notebooks/*.ipynb))
 
 .PHONY: help lab test browser lint format notebook slides benchmarks constraints clean distclean
@@ -19,7 +21,7 @@ help: ## List these targets
 	@echo "TORCH_INDEX=… (set-up only: an index with other builds of PyTorch, see README.md)."
 
 lab: $(VENV)/.installed ## Set up if need be, then open the course in JupyterLab
-	$(BIN)/python -m jupyterlab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
+	$(BIN)/python -m jupyterlab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(AS_ROOT)
 
 test: $(VENV)/.installed lint browser ## Set up if need be, then run every test and notebook
 	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=600 tests notebooks
