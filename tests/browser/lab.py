@@ -48,7 +48,9 @@ def jupyterlab(folder: Path, *options: str) -> Iterator[dict]:
 
 def _command() -> list[str]:
     makefile = (ROOT / "Makefile").read_text()
-    [line] = re.findall(r"^\t\$\(BIN\)/python (-m jupyterlab .*) \$\(AS_ROOT\)$", makefile, re.MULTILINE)
+    [line] = re.findall(
+        r"^\t\$\(BIN\)/python (-m jupyterlab .*) \$\(AS_ROOT\)$", makefile, re.MULTILINE
+    )
     return [sys.executable, *shlex.split(line)]
 
 
