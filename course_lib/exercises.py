@@ -34,7 +34,7 @@ class Prediction(w.VBox):
                               layout={"width": "auto"})  # fmt: skip
         self._lock.on_click(lambda _: self.lock())
         label = w.HTML(f"<strong>Predict.</strong> {question}")
-        super().__init__([label, self._options, self._lock])
+        super().__init__([label, self._options, self._lock], layout={"align_items": "flex-start"})
 
     def lock(self, choice: str | None = None) -> None:
         """Take the answer: the one given, or else the one that is ticked. Later ones are refused.
