@@ -1,8 +1,13 @@
 """Networks, and nothing else: no loss, no data, no plotting."""
 
+from copy import deepcopy
 from math import prod
 
+import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution, Normal
+
+from course_lib.likelihoods import OptimalGaussian
 
 
 class FullyConnectedAutoencoder(nn.Module):
@@ -29,21 +34,12 @@ class FullyConnectedAutoencoder(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Pictures (B, C, H, W) in [-1, 1] to codes (B, latent_dim)."""
-        if x.shape[1:] != self.image_shape:
-            raise ValueError(
-                f"The encoder got shape {tuple(x.shape)}, but expects (batch, "
-                f"{', '.join(map(str, self.image_shape))}): transform the pictures first, and "
-                "use x[None] for a single one."
-            )
+        _check_pictures(x, self.image_shape)
         return self.encoder(x.flatten(1))
 
     def decode(self, z: Tensor) -> Tensor:
         """Codes (B, latent_dim) to pictures (B, C, H, W)."""
-        if z.ndim != 2 or z.shape[1] != self.latent_dim:
-            raise ValueError(
-                f"The decoder got shape {tuple(z.shape)}, but expects (batch, {self.latent_dim}): "
-                "pass codes as encode gives them."
-            )
+        _check_codes(z, self.latent_dim)
         return self.decoder(z).unflatten(1, self.image_shape)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -56,3 +52,114 @@ class LinearAutoencoder(FullyConnectedAutoencoder):
     def __init__(self, image_shape: tuple[int, int, int] = (3, 64, 64), latent_dim: int = 1024):
         super().__init__(image_shape, latent_dim)
         self.encoder, self.decoder = self.encoder[:1], self.decoder[:1]
+
+
+class FullyConnectedVAE(nn.Module):
+    """A variational autoencoder with one hidden layer on either side of its code.
+
+    Trained with ``objectives.elbo(…, sample=False)`` the same network, with the same initial
+    weights for the same seed, is a plain autoencoder: the two can be compared fairly.
+
+    Parameters
+    ----------
+    image_shape : (channels, height, width)
+    hidden_dim : int
+        Units of the hidden layers; the homework's 1024 by default.
+    latent_dim : int
+        Number of latent elements, each with a mean and a variance.
+    likelihood : nn.Module, optional
+        p(x|z), one of `likelihoods`; `OptimalGaussian` by default.
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int] = (3, 64, 64),
+        hidden_dim: int = 1024,
+        latent_dim: int = 64,
+        likelihood: nn.Module | None = None,
+    ):
+        super().__init__()
+        self.image_shape, self.latent_dim = tuple(image_shape), latent_dim
+        pixels = prod(image_shape)
+        self.encoder = nn.Sequential(
+            nn.Linear(pixels, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, 2 * latent_dim)
+        )
+        self.decoder = nn.Sequential(
+            nn.Linear(latent_dim, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, pixels), nn.Tanh()
+        )
+        # A copy: two models built by one factory must not train one variance between them.
+        self.likelihood = deepcopy(likelihood) if likelihood is not None else OptimalGaussian()
+
+    def encode(self, x: Tensor) -> Normal:
+        """Pictures (B, C, H, W) in [-1, 1] to the posterior q(z|x), a Normal (B, latent_dim)."""
+        _check_pictures(x, self.image_shape)
+        # Back to x's type: under mixed precision the KL would be computed on two digits.
+        mean, log_variance = self.encoder(x.flatten(1)).to(x.dtype).chunk(2, dim=1)
+        # Halved, because the scale is σ and the network says log σ². Unchecked, because checking
+        # makes a GPU wait at every step; training notices a loss that is not finite.
+        return Normal(mean, (log_variance / 2).exp(), validate_args=False)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Codes (B, latent_dim) to pictures (B, C, H, W): the means of p(x|z)."""
+        _check_codes(z, self.latent_dim)
+        return self.decoder(z).unflatten(1, self.image_shape)
+
+    @torch.no_grad()
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Generate pictures: codes drawn from the prior N(0, I), decoded.
+
+        Parameters
+        ----------
+        n : int
+        generator : torch.Generator, optional
+            Gives the same codes whatever device the model is on, if it is a CPU's.
+
+        Returns
+        -------
+        Tensor
+            (n, C, H, W), without the likelihood's pixel noise: that is no part of a face.
+        """
+        drawn_on = generator.device if generator is not None else "cpu"
+        z = torch.randn(n, self.latent_dim, generator=generator, device=drawn_on)
+        return self.decode(z.to(self.decoder[0].weight))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Reconstruct from the posterior's mean, its likeliest code: no noise, so that a picture
+        always gives the same reconstruction and one can compare it with an autoencoder's."""
+        return self.decode(self.encode(x).mean)
+
+
+def code(model: nn.Module, x: Tensor) -> Tensor:
+    """One code per picture from any model: what `encode` gives, or its mean if that is random.
+
+    Parameters
+    ----------
+    model : nn.Module
+        With ``encode``.
+    x : Tensor
+        Pictures (B, C, H, W).
+
+    Returns
+    -------
+    Tensor
+        (B, K).
+    """
+    encoded = model.encode(x)
+    return encoded.mean if isinstance(encoded, Distribution) else encoded
+
+
+def _check_pictures(x: Tensor, image_shape: tuple[int, ...]) -> None:
+    if x.shape[1:] != image_shape:
+        raise ValueError(
+            f"The encoder got shape {tuple(x.shape)}, but expects (batch, "
+            f"{', '.join(map(str, image_shape))}): transform the pictures first, and use x[None] "
+            "for a single one."
+        )
+
+
+def _check_codes(z: Tensor, latent_dim: int) -> None:
+    if z.ndim != 2 or z.shape[1] != latent_dim:
+        raise ValueError(
+            f"The decoder got shape {tuple(z.shape)}, but expects (batch, {latent_dim}): pass "
+            "codes as encode gives them."
+        )

@@ -52,8 +52,10 @@ class Criterion(nn.Module):
         super().__init__()
         self.model, self.objective = model, objective
 
-    def forward(self, x: Tensor) -> Terms:
-        return self.objective(self.model, x)
+    def forward(self, x: Tensor, step: int) -> Terms:
+        at = getattr(self.objective, "at", None)  # an objective with a schedule, such as WarmUp
+        objective = at(step) if at is not None else self.objective
+        return objective(self.model, x)
 
 
 def fit(
@@ -84,7 +86,8 @@ def fit(
         A network, or a function that builds one. Give the function, and the initial weights
         follow from `seed` too.
     objective : callable
-        ``objective(model, x)`` gives per-example `Terms`; their mean loss is minimised.
+        ``objective(model, x)`` gives per-example `Terms`; their mean loss is minimised. One with
+        a method ``at(step)`` gives the objective of each step.
     data : Splits
         ``train`` and ``validation`` of uint8 pictures (N, C, H, W).
     epochs : int
@@ -151,7 +154,7 @@ def fit(
                 if interrupted.is_set():
                     break
                 images = fabric.to_device(data.train[chosen])
-                terms = criterion(transform(images))
+                terms = criterion(transform(images), state.step)
                 fabric.backward(terms.loss.mean())
                 optimizer.step()
                 optimizer.zero_grad()

@@ -1,8 +1,17 @@
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
+from torch.distributions import Normal
 
-from course_lib.models import FullyConnectedAutoencoder, LinearAutoencoder
+from course_lib.likelihoods import Gaussian, LearnedGaussian
+from course_lib.models import (
+    FullyConnectedAutoencoder,
+    FullyConnectedVAE,
+    LinearAutoencoder,
+    code,
+)
 
 
 class Homework(nn.Module):
@@ -50,9 +59,84 @@ def test_the_linear_autoencoder_is_affine():
     torch.testing.assert_close(model((a + b) / 2), (model(a) + model(b)) / 2)
 
 
-def test_wrong_shapes_are_named():
-    model = FullyConnectedAutoencoder((3, 5, 7), 11)
+@pytest.mark.parametrize(
+    "model", [FullyConnectedAutoencoder((3, 5, 7), 11), FullyConnectedVAE((3, 5, 7), 13, 11)]
+)
+def test_wrong_shapes_are_named(model):
     with pytest.raises(ValueError, match=r"\(2, 3, 7, 5\).*3, 5, 7"):
         model.encode(torch.rand(2, 3, 7, 5))
     with pytest.raises(ValueError, match=r"\(2, 12\).*11"):
         model.decode(torch.rand(2, 12))
+
+
+def test_vae_shapes():
+    model = FullyConnectedVAE(image_shape=(3, 5, 7), hidden_dim=13, latent_dim=11)
+    x = torch.rand(2, 3, 5, 7)
+    q = model.encode(x)
+    assert isinstance(q, Normal)
+    assert q.mean.shape == q.stddev.shape == (2, 11)
+    assert model.decode(q.sample()).shape == (2, 3, 5, 7)
+    assert torch.equal(model(x), model.decode(q.mean)), "reconstructions carry no noise"
+    assert model.sample(17).shape == (17, 3, 5, 7)
+
+
+def test_vae_has_the_homeworks_sizes():
+    with torch.device("meta"):
+        model = FullyConnectedVAE(likelihood=Gaussian(0.1))
+    shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
+    assert {name: shape for name, shape in shapes.items() if "weight" in name} == {
+        "encoder.0.weight": (1024, 12288),
+        "encoder.2.weight": (128, 1024),
+        "decoder.0.weight": (1024, 64),
+        "decoder.2.weight": (12288, 1024),
+    }
+    assert [type(layer) for layer in model.decoder] == [nn.Linear, nn.ReLU, nn.Linear, nn.Tanh]
+
+
+def test_the_second_half_of_the_encoder_is_the_log_variance():
+    """Not log σ: e² and not e is the variance of a 2."""
+    model = FullyConnectedVAE((1, 2, 3), 5, 4)
+    with torch.no_grad():
+        model.encoder[2].weight.zero_()
+        model.encoder[2].bias.copy_(torch.tensor([5.0, 6, 7, 8, 2, 0, -2, 1]))
+    q = model.encode(torch.rand(3, 1, 2, 3))
+    torch.testing.assert_close(q.mean[1], torch.tensor([5.0, 6, 7, 8]))
+    torch.testing.assert_close(q.variance[1], torch.tensor([2.0, 0, -2, 1]).exp())
+
+
+def test_samples_are_decoded_draws_from_the_prior_and_repeat():
+    model = FullyConnectedVAE((1, 2, 3), 5, 4)
+    pictures = model.sample(7, torch.Generator().manual_seed(3))
+    z = torch.randn(7, 4, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(pictures, model.decode(z))
+    assert not pictures.requires_grad
+
+
+def test_precision_follows_the_pictures():
+    model = FullyConnectedVAE((1, 2, 3), 5, 4).double()
+    x = torch.rand(7, 1, 2, 3)
+    assert model.encode(x.double()).mean.dtype == model.sample(2).dtype == torch.float64
+    with torch.autocast("cpu", torch.bfloat16):
+        assert model.float().encode(x).stddev.dtype == torch.float32
+
+
+def test_the_likelihood_is_part_of_the_model():
+    fixed = FullyConnectedVAE((1, 2, 3), 5, 4, Gaussian(0.3))
+    learned = FullyConnectedVAE((1, 2, 3), 5, 4, LearnedGaussian(0.3))
+    assert "likelihood.sigma2" in fixed.state_dict()
+    assert "likelihood.log_sigma2" in dict(learned.named_parameters())
+
+
+def test_models_of_one_factory_share_no_likelihood():
+    build = partial(FullyConnectedVAE, (1, 2, 3), 5, 4, LearnedGaussian(0.3))
+    first, second = build(), build()
+    with torch.no_grad():
+        first.likelihood.log_sigma2.fill_(0)
+    assert second.likelihood.sigma2.item() == pytest.approx(0.3)
+
+
+def test_code_is_one_per_picture_for_either_kind_of_model():
+    x = torch.rand(2, 1, 5, 7)
+    ae, vae = FullyConnectedAutoencoder((1, 5, 7), 11), FullyConnectedVAE((1, 5, 7), 13, 11)
+    assert torch.equal(code(ae, x), ae.encode(x))
+    assert torch.equal(code(vae, x), vae.encode(x).mean)

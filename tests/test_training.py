@@ -9,6 +9,7 @@ import time
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 import torch
@@ -297,3 +298,28 @@ def test_empty_data():
         training.fit(build, squared_error, pictures(train=0), epochs=1)
     with pytest.raises(ValueError, match="no pictures"):
         training.evaluate(build(), squared_error, pictures().train[:0])
+
+
+def test_an_objective_with_a_schedule_is_asked_at_every_step_and_resumes_in_place(tmp_path):
+    class Schedule:
+        """Weighs the loss by the step; what is called without one is the full loss."""
+
+        asked: ClassVar[list[int]] = []
+
+        def at(self, step):
+            self.asked.append(step)
+            return lambda model, x: Terms(*(step * term for term in squared_error(model, x)))
+
+        def __call__(self, model, x):
+            return squared_error(model, x)
+
+        def __repr__(self):
+            return "Schedule()"
+
+    path = tmp_path / "state.safetensors"
+    fit(Schedule(), epochs=1, checkpoint=path)
+    resumed = fit(Schedule(), epochs=2, resume_from=path)
+    assert Schedule.asked == list(range(14))  # an epoch has 7 steps
+    assert_same_run(resumed, fit(Schedule(), epochs=2))
+    full = training.evaluate(resumed.model, squared_error, pictures().validation, whole)["loss"]
+    assert resumed.history["validation_loss"][-1] == pytest.approx(full)
