@@ -309,6 +309,9 @@ def test_data_without_variance_along_an_axis_still_has_that_axis():
     vae = theory.linear_vae([2.0, 0.0, 0.0], 2, sigma2=0.5)
     assert (vae.active_units, vae.squared_error.item()) == (1, 0.5)
     assert theory.rate_distortion([2.0, 0.0], 0.5).rate.item() == pytest.approx(math.log(2))
+    # eigvalsh leaves -1e-16 where a variance is zero.
+    assert theory.linear_vae([2.0, -1e-16], 1, sigma2=0.5).squared_error.item() == 0.5
+    assert theory.linear_vae([2.0, -1e-16], 2, sigma2=3).squared_error.item() == 2
 
 
 # -- errors -----------------------------------------------------------------------------------
