@@ -99,7 +99,7 @@ def keep_freed_memory() -> None:
 
     A step of the homework's model frees and asks again for 100 MB of gradients. Above 32 MB
     glibc hands each block back to the kernel, which then clears 25,000 pages anew every step:
-    about a sixth of the step's time. Elsewhere than on Linux with glibc this does nothing.
+    about a fifth of the step's time. Elsewhere than on Linux with glibc this does nothing.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -138,7 +138,7 @@ def fit(
         tqdm(total=epochs * n, unit=" images", disable=not progress) as bar,
     ):
         network = fabric.to_device(model if isinstance(model, nn.Module) else model())
-        settings = _settings(network, objective, data, transform, batch_size, lr, seed)
+        settings = _settings(network, objective, data, transform, batch_size, lr, seed, precision)
         state = State(network, adam(network, lr), settings)
         if resume_from is not None:
             checkpoints.restore(state, resume_from)
@@ -285,7 +285,7 @@ def _check_not_past(state: State, steps: int, path: str | Path) -> None:
         )
 
 
-def _settings(network, objective, data, transform, batch_size, lr, seed) -> dict:
+def _settings(network, objective, data, transform, batch_size, lr, seed, precision) -> dict:
     """What a run's numbers depend on. The pictures are represented by a checksum of some."""
     sample = data.train[torch.linspace(0, len(data.train) - 1, 64).long()]
     if isinstance(objective, partial):
@@ -301,4 +301,5 @@ def _settings(network, objective, data, transform, batch_size, lr, seed) -> dict
         "batch_size": batch_size,
         "lr": lr,
         "seed": seed,
+        "precision": precision,
     }
