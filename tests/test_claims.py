@@ -1,0 +1,89 @@
+"""Claims say what was measured; verdicts stand on them; both can be read back from notebooks."""
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from course_lib.claims import Stated, claim, collect, table, verdict
+
+
+@pytest.mark.parametrize(
+    ("measured", "threshold", "line"),
+    [
+        (1.5, {"below": 2}, "✓ it is so [1.5 < 2]"),
+        (2, {"below": 2}, "✗ it is so [2 < 2]"),
+        (2.5, {"above": 2}, "✓ it is so [2.5 > 2]"),
+        (2, {"above": 2}, "✗ it is so [2 > 2]"),
+        (2.05, {"near": 2, "within": 0.1}, "✓ it is so [2.05 ≈ 2 ± 0.1]"),
+        (2.2, {"near": 2, "within": 0.1}, "✗ it is so [2.2 ≈ 2 ± 0.1]"),
+        (float("nan"), {"below": 2}, "✗ it is so [nan < 2]"),
+        (float("nan"), {"above": 2}, "✗ it is so [nan > 2]"),
+        (float("nan"), {"near": 2, "within": 1}, "✗ it is so [nan ≈ 2 ± 1]"),
+    ],
+)
+def test_a_claim_prints_measurement_threshold_and_whether_it_holds(
+    measured, threshold, line, capsys
+):
+    stated = claim("it is so", measured, **threshold)
+    assert capsys.readouterr().out == line + "\n"
+    assert stated.holds == line.startswith("✓")
+
+
+@pytest.mark.parametrize("threshold", [{}, {"above": 1, "below": 2}, {"near": 1}, {"within": 1}])
+def test_a_claim_needs_one_threshold(threshold):
+    with pytest.raises(ValueError, match="'it is so' needs one threshold"):
+        claim("it is so", 1.0, **threshold)
+
+
+def test_a_verdict_stands_only_if_all_of_its_evidence_holds(capsys):
+    good, bad = claim("good", 1, above=0), claim("bad", -1, above=0)
+    capsys.readouterr()
+    assert verdict("people say so", "half true", [good])
+    assert not verdict("people say so", "false", [good, bad])
+    assert capsys.readouterr().out.splitlines() == [
+        "✓ “people say so” is HALF TRUE.",
+        "✗ “people say so” is FALSE.",
+    ]
+
+
+@pytest.mark.parametrize(("judged", "because"), [("maybe", [None]), ("true", [])])
+def test_a_verdict_needs_a_known_word_and_evidence(judged, because):
+    with pytest.raises(ValueError, match="measure first"):
+        verdict("people say so", judged, because)
+
+
+@pytest.fixture
+def notebook(tmp_path, capsys):
+    """A notebook that shows what the functions print."""
+    stated = claim("error [grey levels] is small", 0.5, below=1)
+    claim("error is |tiny|", 2.0, below=1)
+    verdict("people say so", "half true", [stated])
+    printed = new_output("stream", text="a line before\n" + capsys.readouterr().out)
+    cells = [
+        new_markdown_cell("✓ text is no evidence [1 < 2]"),
+        new_code_cell("…", outputs=[printed], execution_count=1),
+    ]
+    path = tmp_path / "07_example.ipynb"
+    nbformat.write(new_notebook(cells=cells), path)
+    return path
+
+
+def test_claims_are_read_back_from_outputs_only(notebook):
+    assert collect([notebook]) == [
+        Stated("07_example", True, "error [grey levels] is small", "0.5 < 1"),
+        Stated("07_example", False, "error is |tiny|", "2 < 1"),
+        Stated("07_example", True, "people say so", "HALF TRUE"),
+    ]
+
+
+def test_the_table_is_markdown_with_what_people_say_first(notebook):
+    assert table(collect([notebook])).splitlines() == [
+        "| people say | we found | notebook |",
+        "| --- | --- | --- |",
+        "| “people say so” | ✓ half true | 07 |",
+        "",
+        "| claim | measured | notebook |",
+        "| --- | --- | --- |",
+        "| ✓ error [grey levels] is small | 0.5 < 1 | 07 |",
+        r"| ✗ error is \|tiny\| | 2 < 1 | 07 |",
+    ]
