@@ -101,7 +101,7 @@ class LatentExplorer(w.VBox):
         if self.comm is not None:  # neither closed before nor failed while being built
             self.state.unobserve(self._refresh, WATCHED)
             for part in (*self.children, self.layout):
-                _close(part)
+                close_all(part)
         super().close()
 
     def __repr__(self) -> str:
@@ -206,7 +206,7 @@ class LatentExplorer(w.VBox):
     def _show_sliders(self) -> None:
         elements = self.state.elements
         for element in [e for e in self._by_element if e not in elements]:
-            _close(self._by_element.pop(element))
+            close_all(self._by_element.pop(element))
         for element in [e for e in elements if e not in self._by_element]:
             self._by_element[element] = self._slider_row(element)
         self._sliders.children = [self._by_element[element] for element in elements]
@@ -306,10 +306,10 @@ def _move(control: w.Widget, value: float) -> None:
         control.value = round(value, DECIMALS)
 
 
-def _close(widget: w.Widget) -> None:
+def close_all(widget: w.Widget) -> None:
     """Close a widget and all that was made along with it."""
     parts = [getattr(widget, name, None) for name in ("layout", "style")]
     for part in (*getattr(widget, "children", ()), *filter(None, parts)):
-        _close(part)
+        close_all(part)
     widget.unobserve_all()
     widget.close()

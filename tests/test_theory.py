@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import decomposition
-from torch.distributions import MultivariateNormal
+from torch.distributions import MultivariateNormal, Normal
 
 from course_lib import theory
 
@@ -262,6 +262,60 @@ def test_the_curve_fills_to_the_distortion_and_falls_with_its_slope(eigenvalues,
     (slope,) = torch.autograd.grad(rate, distortion)
     if (spectrum - level).abs().min() > 1e-9:  # at a corner autograd may take either side
         close(slope, -0.5 / level.item(), rtol=1e-9, atol=0)
+
+
+# -- two ways to the gradient of an expectation -----------------------------------------------
+
+
+def gradient_of_a_draw(f, mu, sigma):
+    """Mean and variance over z ~ N(mu, sigma²) of each estimate of d E[f(z)] / d mu, integrated.
+
+    The gradients themselves are PyTorch's: through the draw, z = mu + sigma·noise, as `rsample`
+    makes it, and through the density at the draw, f(z) · d log q(z) / d mu.
+    """
+    noise = torch.linspace(-9, 9, 100_001, dtype=torch.float64)
+    weight = Normal(double(0), 1).log_prob(noise).exp() * (noise[1] - noise[0])
+    mean = double(mu).expand_as(noise).clone().requires_grad_()  # one mu for each draw
+    z = mean + sigma * noise
+    log_q = Normal(mean, sigma).log_prob(z.detach())
+    estimates = {"reparameterised": f(z), "score function": f(z.detach()) * log_q}
+    moments = {}
+    for name, surrogate in estimates.items():
+        (gradient,) = torch.autograd.grad(surrogate.sum(), mean)
+        average = (weight * gradient).sum()
+        moments[name] = average.item(), (weight * (gradient - average).square()).sum().item()
+    return moments
+
+
+def test_the_reparameterised_gradient_of_a_square_varies_less():
+    """Against E[z²] = μ² + σ² and moments of the normal, at the design's μ = 1.3, σ = 0.7."""
+    m, s = 1.3, 0.7
+    moments = gradient_of_a_draw(torch.square, m, s)
+    assert [mean for mean, _ in moments.values()] == pytest.approx([2 * m] * 2)
+    by_draw, by_score = (variance for _, variance in moments.values())
+    assert by_draw == pytest.approx(4 * s**2) == pytest.approx(1.96)
+    square = (m**4 + 18 * m**2 * s**2 + 15 * s**4) / s**2  # E[z⁴ ε²] / σ²
+    assert by_score == pytest.approx(square - 4 * m**2)
+    assert by_score == pytest.approx(36.84, abs=0.005)
+
+
+@pytest.mark.parametrize("a", [0.5, 30.0])
+def test_the_reparameterised_gradient_of_a_wave_varies_more_if_the_wave_is_short(a):
+    """E[exp(itε)] = exp(−t²/2) and its second derivative give both moments of cos(az)."""
+    m, s = 1.3, 0.7
+    moments = gradient_of_a_draw(lambda z: torch.cos(a * z), m, s)
+    slope = -a * math.sin(a * m) * math.exp(-((a * s) ** 2) / 2)
+    for mean, _ in moments.values():
+        assert mean == pytest.approx(slope, abs=1e-9)
+    by_draw, by_score = (variance for _, variance in moments.values())
+    doubled = math.cos(2 * a * m) * math.exp(-2 * (a * s) ** 2)
+    assert by_draw == pytest.approx(a**2 / 2 * (1 - doubled) - slope**2)
+    square = (1 + doubled * (1 - 4 * (a * s) ** 2)) / (2 * s**2)
+    assert by_score == pytest.approx(square - slope**2)
+    if a == 30:
+        assert (by_draw, by_score) == (pytest.approx(450), pytest.approx(1.02, abs=0.001))
+    else:
+        assert by_draw < by_score / 5
 
 
 # -- invariances ------------------------------------------------------------------------------

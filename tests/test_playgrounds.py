@@ -1,0 +1,241 @@
+"""The explorers that draw: a state and a function behind sliders; and the densities they draw."""
+
+import base64
+import gc
+import math
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+import torch
+from ipywidgets.widgets.widget import _instances
+from torch.distributions import Normal, kl_divergence
+
+from course_lib import densities, plots
+from course_lib.densities import GRID, bound
+from course_lib.likelihoods import Gaussian
+from course_lib.objectives import elbo
+from course_lib.playgrounds import FigureExplorer, kl_explorer, posterior_explorer
+
+SLIDERS = {"height": (-2, 3, 0.5, 0.25), "width": (1, 9, 4, 1, "how wide")}
+
+
+def draw(height, width):
+    return plots.curve(
+        [0, width], {"line": [0, height]}, "x", "y", alt=f"A line <{width:g}, {height:g}>."
+    )
+
+
+@pytest.fixture
+def explorer():
+    explorer = FigureExplorer(draw, SLIDERS)
+    yield explorer
+    explorer.close()
+
+
+def double(value):
+    return torch.tensor(value, dtype=torch.float64)
+
+
+# The explorer
+
+
+def test_an_explorer_starts_where_it_is_told(explorer):
+    assert (explorer.state.height, explorer.state.width) == (0.5, 4)
+    assert {name: slider.value for name, slider in explorer._sliders.items()} == {
+        "height": 0.5,
+        "width": 4,
+    }
+    assert [slider.description for slider in explorer._sliders.values()] == ["height", "how wide"]
+    assert [s.readout_format for s in explorer._sliders.values()] == [".2f", ".0f"]
+    assert explorer._picture.value == draw(0.5, 4).png()
+
+
+def test_a_slider_sets_the_state_and_the_picture(explorer):
+    explorer._sliders["height"].value = -1.75
+    explorer._sliders["width"].value = 7
+    assert (explorer.state.height, explorer.state.width) == (-1.75, 7)
+    assert explorer._picture.value == explorer.figure.png() == draw(-1.75, 7).png()
+
+
+def test_the_state_moves_the_slider_and_the_picture(explorer):
+    explorer.state.height = 2.25
+    assert explorer._sliders["height"].value == 2.25
+    assert explorer._picture.value == draw(2.25, 4).png()
+
+
+def test_the_figure_is_described_in_words_too(explorer):
+    explorer.state.height = -1
+    assert explorer._picture.tooltip == "A line <4, -1>."
+    assert explorer._numbers.value == '<div role="status">A line &lt;4, -1&gt;.</div>'
+
+
+def test_a_number_between_two_steps_is_kept_and_shown_exactly(explorer):
+    explorer.state.height = 0.5**0.5
+    slider = explorer._sliders["height"]
+    assert slider.value == 0.75  # off its steps the browser would move it, and so the state
+    slider.value = 0.75 - 4e-16  # the browser's rounding
+    assert explorer.state.height == 0.5**0.5
+    assert explorer._picture.value == draw(0.5**0.5, 4).png()
+    slider.value = 1.0
+    assert explorer.state.height == 1.0
+
+
+def test_an_explorer_may_start_between_two_steps():
+    explorer = FigureExplorer(draw, {**SLIDERS, "height": (-2, 3, 0.6, 0.25)})
+    assert explorer.state.height == 0.6
+    assert explorer._sliders["height"].value == 0.5
+    explorer.close()
+
+
+def test_every_move_draws_once_and_the_last_one_stays(explorer):
+    drawn = []
+    explorer._draw = lambda **numbers: drawn.append(numbers) or draw(**numbers)
+    for width in (5, 9, 2, 3):
+        explorer._sliders["width"].value = width
+    assert drawn == [{"height": 0.5, "width": width} for width in (5, 9, 2, 3)]
+    assert explorer._picture.value == draw(0.5, 3).png()
+
+
+def test_two_explorers_do_not_disturb_each_other(explorer):
+    other = FigureExplorer(draw, SLIDERS)
+    other.state.width = 8
+    assert (explorer.state.width, explorer._sliders["width"].value) == (4, 4)
+    other.close()
+
+
+@pytest.mark.parametrize("number", [3.5, -math.inf, math.nan])
+def test_impossible_numbers_change_nothing(explorer, number):
+    with pytest.raises(ValueError, match=rf"height is {number:g}.* from -2 to 3"):
+        explorer.state.height = number
+    assert explorer.state.height == explorer._sliders["height"].value == 0.5
+
+
+@pytest.mark.parametrize(
+    "slider", [(0, 1, 2, 0.1), (0, 1, 0.5, 0), (1, 0, 0.5, 0.1), (0, 1, math.nan, 0.1)]
+)
+def test_impossible_sliders_get_one_clear_sentence(slider):
+    with pytest.raises(ValueError, match="slider 'width' starts at"):
+        FigureExplorer(draw, {**SLIDERS, "width": slider})
+
+
+def test_only_a_figure_with_a_description_can_be_shown():
+    with pytest.raises(TypeError, match="draw returned a dict"):
+        FigureExplorer(lambda **numbers: numbers, SLIDERS)
+
+
+def test_a_saved_notebook_keeps_a_picture_and_a_sentence(explorer):
+    explorer.state.height = 1.25
+    data, metadata = explorer._repr_mimebundle_()
+    assert data["text/plain"] == repr(explorer) == (
+        "FigureExplorer: height 1.25, width 4. Run this cell to move the sliders."
+    )  # fmt: skip
+    assert base64.b64decode(data["image/png"]) == draw(1.25, 4).png()
+    assert metadata["image/png"]["alt"] == "A line <4, 1.25>."
+    assert "application/vnd.jupyter.widget-view+json" in data
+
+
+def test_close_leaves_nothing_behind():
+    gc.collect()  # of what earlier tests left
+    before = set(_instances)
+    explorer = FigureExplorer(draw, SLIDERS)
+    slider, shown = explorer._sliders["width"], explorer._picture.value
+    explorer.close()
+    explorer.close()
+
+    explorer.state.width = 9
+    slider.value = 2
+    assert explorer.state.width == 9
+    assert explorer._picture.value == shown
+    assert set(_instances) == before
+
+
+# What it draws: one latent element
+
+
+@pytest.mark.parametrize("mu", [-3, 0.4, 3])
+@pytest.mark.parametrize("sigma", [0.05, 0.8, 3])
+def test_the_grid_integrates_as_closed_forms_do(mu, sigma):
+    x, noise = 1.7, 0.6
+    found = bound(mu, sigma, x, noise=noise)
+    log_2_pi = math.log(2 * math.pi)
+    misfit = ((x - mu) ** 2 + sigma**2) / noise**2
+    assert found.distortion == pytest.approx((log_2_pi + misfit) / 2 + math.log(noise), abs=1e-9)
+    q, prior = Normal(double(mu), sigma), Normal(double(0), 1)
+    assert found.rate == pytest.approx(kl_divergence(q, prior).item(), abs=1e-9)
+    log_p = -(log_2_pi + math.log(1 + noise**2) + x**2 / (1 + noise**2)) / 2
+    assert found.log_p == pytest.approx(log_p, abs=1e-9)
+    variance = noise**2 / (1 + noise**2)
+    posterior = Normal(double(x / (1 + noise**2)), math.sqrt(variance))
+    torch.testing.assert_close(found.posterior, posterior.log_prob(GRID).exp())
+    assert found.gap == pytest.approx(kl_divergence(q, posterior).item(), abs=1e-8)
+
+
+def test_the_designs_bound():
+    found = bound(0.4, 0.8, 1.5)
+    assert found.elbo == pytest.approx(-1.967082, abs=5e-7)
+    assert found.log_p == pytest.approx(-1.828012, abs=5e-7)
+    assert bound(0.75, 0.5**0.5, 1.5).gap == pytest.approx(0, abs=1e-12)
+
+
+def test_the_grid_agrees_with_the_objective_where_no_closed_form_does():
+    """A decoder that bends, and so a posterior with two humps."""
+    found = bound(0.9, 0.3, 1.5, torch.square, noise=0.5)
+    model = SimpleNamespace(
+        encode=lambda x: Normal(torch.full_like(x, 0.9), torch.full_like(x, 0.3)),
+        decode=torch.square,
+        likelihood=Gaussian(0.25).double(),
+    )
+    torch.manual_seed(0)
+    terms = elbo(model, torch.full((200_000, 1), 1.5, dtype=torch.float64))
+    error = terms.loss.std().item() / math.sqrt(200_000)
+    assert -found.elbo == pytest.approx(terms.loss.mean().item(), abs=4 * error)
+    assert found.rate == pytest.approx(terms.rate[0].item(), abs=1e-9)
+    posterior = found.posterior
+    assert (posterior.sum() * (GRID[1] - GRID[0])).item() == pytest.approx(1)
+    torch.testing.assert_close(posterior, posterior.flip(0))
+    peaks = (posterior[1:-1] > posterior[:-2]) & (posterior[1:-1] > posterior[2:])
+    assert peaks.sum() == 2
+
+
+@pytest.mark.parametrize(("sigma", "noise"), [(0, 1), (0.5, -1), (math.nan, 1)])
+def test_a_standard_deviation_is_positive(sigma, noise):
+    with pytest.raises(ValueError, match=f"sigma={sigma} and noise={noise}"):
+        bound(0, sigma, 1.5, noise=noise)
+
+
+@pytest.mark.parametrize(("mu", "sigma", "kl"), [(2, 1, 2.0), (0, 0.5, 0.318), (-0.4, 0.8, 0.123)])
+def test_the_kl_figure_gives_the_number(mu, sigma, kl):
+    figure = densities.kl_figure(mu, sigma)
+    assert f"q(z) = N({mu:.2f}, {sigma:.2f}²)" in figure.alt
+    assert f"KL(q ‖ prior) = {kl:.3f} nats: {mu**2 / 2:.3f} for its place" in figure.alt
+    assert f"{kl:.3f} nats" in figure.axes[0].get_title()
+    line = figure.axes[0].lines[0]
+    assert line.get_ydata().max() == pytest.approx(1 / (sigma * math.sqrt(2 * math.pi)))
+    assert figure.axes[0].get_ylim()[1] > line.get_ydata().max()
+
+
+def test_the_posterior_figure_gives_the_numbers_and_draws_the_posterior():
+    figure = densities.posterior_figure(0.4, 0.8, 1.5)
+    for number in ("-1.9671", "-1.8280", "0.1391", "1.8439", "0.1231"):
+        assert number in figure.alt
+    q, posterior, prior = (line.get_ydata() for line in figure.axes[0].lines)
+    z = torch.as_tensor(figure.axes[0].lines[0].get_xdata())
+    for drawn, normal in ((q, (0.4, 0.8)), (posterior, (0.75, 0.5**0.5)), (prior, (0.0, 1.0))):
+        expected = Normal(*map(double, normal)).log_prob(z).exp()
+        torch.testing.assert_close(torch.as_tensor(drawn), expected)
+    assert len({line.get_linestyle() for line in figure.axes[0].lines}) == 3
+
+
+def test_the_courses_explorers_move_q():
+    bent = partial(posterior_explorer, decode=torch.square, noise=0.5)
+    for build, expected in (
+        (kl_explorer, densities.kl_figure(1.0, 0.6)),
+        (posterior_explorer, densities.posterior_figure(1.0, 0.6, 1.5)),
+        (bent, densities.posterior_figure(1.0, 0.6, 1.5, torch.square, 0.5)),
+    ):
+        explorer = build(mu=0.0)
+        explorer.state.mu, explorer._sliders["sigma"].value = 1.0, 0.6
+        assert explorer.figure.alt == expected.alt
+        assert explorer._picture.value == expected.png()
+        explorer.close()
