@@ -4,32 +4,19 @@ They are built without pyplot, so that a notebook shows a figure once, where it 
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
-from typing import TYPE_CHECKING
 
-import numpy as np
-from IPython import get_ipython
-from IPython.display import display
-from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
+from course_lib.curves import COLOURS, DASHES, MARKERS, LiveCurve, curve, loss_curves
 from course_lib.evaluation import pixel_change
-from course_lib.figures import DPI, AltFigure, as_pictures, difference, mosaic, symmetric
-
-if TYPE_CHECKING:
-    from course_lib.training import State
+from course_lib.figures import AltFigure, as_pictures, difference, mosaic, symmetric
 
 __all__ = [
-    "AltFigure", "LiveCurve", "comparison", "curve", "difference", "grid", "loss_curves",
-    "symmetric",
+    "COLOURS", "DASHES", "MARKERS", "AltFigure", "LiveCurve", "comparison", "curve", "difference",
+    "grid", "loss_curves", "symmetric",
 ]  # fmt: skip
 
 THRESHOLD = 40  # grey levels from which on a change counts as a point of colour
-
-# Okabe and Ito's palette (2008): its colours stay apart for colour-blind readers. Markers and
-# dashes change along with the colour, so that a line is never told by its colour alone.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS, DASHES = ("o", "s", "^", "D", "v", "P", "X"), ("-", "--", "-.", ":")
 
 
 def comparison(
@@ -153,132 +140,6 @@ def grid(
         title=title,
         alt=alt or (f"{title}. " if title else "") + shape + named.replace("\n", " "),
     )
-
-
-def curve(
-    x: Sequence[float],
-    ys: Mapping[str, Sequence[float]],
-    xlabel: str,
-    ylabel: str,
-    *,
-    log: bool = False,
-    title: str | None = None,
-    alt: str | None = None,
-) -> AltFigure:
-    """Lines over one axis, told apart by colour, marker and dashes.
-
-    Parameters
-    ----------
-    x : n numbers
-    ys : mapping from name to n numbers
-    xlabel, ylabel : str
-        With units.
-    log : bool
-        Logarithmic `y` axis.
-    title, alt : str, optional
-        `alt` replaces the generated description, which gives each line's ends and extremes.
-
-    Raises
-    ------
-    ValueError
-        If the lengths differ, nothing is there, or a logarithm is asked of what is not positive.
-    """
-    x = np.asarray(x, dtype=float)
-    lines = {name: np.asarray(y, dtype=float) for name, y in ys.items()}
-    if not lines or x.ndim != 1 or not len(x):
-        raise ValueError("curve got nothing to draw: pass numbers x and at least one line in ys.")
-    for name, y in lines.items():
-        if y.shape != x.shape:
-            raise ValueError(
-                f"Line {name!r} has shape {y.shape} and x has {x.shape}, but each x needs one y."
-            )
-        if log and not (y > 0).all():
-            raise ValueError(
-                f"Line {name!r} goes down to {y.min():.4g}, but a logarithmic axis takes only "
-                "numbers above 0: use log=False, or leave those points out."
-            )
-    described = " ".join(
-        f"{name}: from {y[0]:.4g} at {x[0]:g} to {y[-1]:.4g} at {x[-1]:g} "
-        f"(lowest {np.nanmin(y):.4g}, highest {np.nanmax(y):.4g})."
-        for name, y in lines.items()
-    )
-    kind = f"{ylabel}{' (logarithmic)' if log else ''} against {xlabel}."
-    figure = AltFigure(
-        figsize=(6, 3.4),
-        dpi=DPI,
-        layout="constrained",
-        alt=alt or (f"{title}. " if title else "") + f"Line plot of {kind} {described}",
-    )
-    axes = figure.subplots()
-    styles = zip(cycle(COLOURS), cycle(MARKERS), cycle(DASHES), strict=False)
-    for (name, y), (colour, marker, dashes) in zip(lines.items(), styles, strict=False):
-        axes.plot(
-            x,
-            y,
-            label=name,
-            color=colour,
-            linestyle=dashes,
-            marker=marker,
-            markersize=5,
-            markevery=max(1, len(x) // 12),
-        )
-    axes.set(xlabel=xlabel, ylabel=ylabel, title=title or "", yscale="log" if log else "linear")
-    if (x == x.round()).all():
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
-    return figure
-
-
-def loss_curves(
-    history: Mapping[str, Sequence[float]], *, term: str = "loss", alt: str | None = None
-) -> AltFigure:
-    """Training and validation figures over the epochs, their last values in the legend.
-
-    Parameters
-    ----------
-    history : mapping
-        As `training.fit` keeps it: ``epoch``, ``train_loss``, ``validation_loss``, …
-    term : str
-        What follows ``train_`` and ``validation_``.
-    alt : str, optional
-        Replaces the generated description.
-
-    Raises
-    ------
-    ValueError
-        If there is no finished epoch, or no such term.
-    """
-    names = {"training": f"train_{term}", "validation": f"validation_{term}"}
-    found = {label: history[key] for label, key in names.items() if key in history}
-    if not found or not len(history.get("epoch", ())):
-        raise ValueError(
-            f"The history holds {', '.join(history) or 'nothing'}, but epoch and train_{term} with "
-            "at least one finished epoch are expected: train first."
-        )
-    lines = {f"{label}, last {values[-1]:.4g}": values for label, values in found.items()}
-    return curve(history["epoch"], lines, "epoch", f"{term} per picture", alt=alt)
-
-
-class LiveCurve:
-    """Draws the loss anew after each epoch, in one place of the notebook.
-
-    For ``training.fit(…, on_epoch=plots.LiveCurve())``; outside a notebook it does nothing.
-    """
-
-    def __init__(self, term: str = "loss"):
-        self.term = term
-        self._display = None
-
-    def __call__(self, state: "State") -> None:
-        if getattr(get_ipython(), "kernel", None) is None:
-            return
-        figure = loss_curves(state.history, term=self.term)
-        if self._display is None:
-            self._display = display(figure, display_id=True)
-        else:
-            self._display.update(figure)
 
 
 def _text(entry: str | float) -> str:

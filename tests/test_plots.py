@@ -133,6 +133,14 @@ def test_loss_curves_write_the_last_values():
     assert "from 812.5 at 1 to 233.1 at 3" in figure.alt
 
 
+def test_loss_curves_draw_each_term_in_a_panel_of_its_own():
+    history = HISTORY | {"train_rate": [1.0, 2.0, 4.0], "validation_rate": [2.0, 3.0, 5.0]}
+    figure = plots.loss_curves(history, "loss", "rate")
+    assert [axes.get_ylabel() for axes in figure.axes] == ["loss per picture", "rate per picture"]
+    assert [line.get_ydata().tolist() for line in figure.axes[1].lines] == [[1, 2, 4], [2, 3, 5]]
+    assert "Line plot of rate per picture against epoch. training, last 4: from 1" in figure.alt
+
+
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
@@ -152,7 +160,7 @@ def test_loss_curves_write_the_last_values():
         (lambda: plots.curve([1, 2], {"a": [1]}, "x", "y"), "'a' has shape"),
         (lambda: plots.curve([1, 2], {"a": [1, 0]}, "x", "y", log=True), "down to 0.*log=False"),
         (lambda: plots.loss_curves({"epoch": [], "train_loss": []}), "train first"),
-        (lambda: plots.loss_curves(HISTORY, term="rate"), "train_rate"),
+        (lambda: plots.loss_curves(HISTORY, "loss", "rate"), "train_rate"),
     ],
 )
 def test_wrong_input_gets_one_clear_sentence(call, sentence):
