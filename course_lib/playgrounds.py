@@ -11,7 +11,7 @@ from traitlets import Float, HasTraits
 
 from course_lib import densities
 from course_lib.figures import AltFigure
-from course_lib.widgets import LABEL, WIDTH, Picture, close_all
+from course_lib.widgets import LABEL, Picture, close_all
 
 
 class Slider(NamedTuple):
@@ -89,7 +89,7 @@ class FigureExplorer(w.VBox):
         self._sliders = {name: _slider(name, slider) for name, slider in ranges.items()}
         for name, slider in self._sliders.items():
             slider.observe(partial(self._on_slider, name), "value")
-        self._picture = Picture()
+        self._picture = Picture(layout={"align_self": "flex-start", "max_width": "100%"})
         self._numbers = w.HTML()
         super().__init__([*self._sliders.values(), self._picture, self._numbers])
         self._show()
@@ -191,7 +191,7 @@ def _slider(name: str, slider: Slider) -> w.FloatSlider:
         description=label,
         tooltip=f"{label}, from {slider.min:g} to {slider.max:g}",
         style=LABEL,
-        layout=WIDTH,
+        layout={"width": "44em"},  # as wide as the course's figures
     )
 
 
