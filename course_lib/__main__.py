@@ -1,5 +1,6 @@
-"""The command line, ``python -m course_lib``: what the Makefile does with notebooks."""
+"""The command line, ``python -m course_lib``: notebooks made ready, models trained."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -8,8 +9,21 @@ import typer
 from course_lib import notebooks
 
 app = typer.Typer(
-    help="Work on the course's notebooks.", no_args_is_help=True, add_completion=False
+    help="Work on the course's notebooks, or train a model on pictures.",
+    no_args_is_help=True,
+    add_completion=False,
 )
+
+Model = StrEnum("Model", ["vae", "ae"])
+Likelihood = StrEnum("Likelihood", ["optimal", "bernoulli"])
+FIGURES = {  # as runs.measure names them, and with their units
+    "distortion": "distortion, nats per picture",
+    "rate": "rate, nats per picture",
+    "mse": "squared error of a pixel in [-1, 1]",
+    "rms": "its root, in grey levels",
+    "active": "active latent elements",
+    "nll": "-log p(x), nats per picture",
+}
 
 Notebooks = Annotated[list[Path], typer.Argument(help="One or more .ipynb files.")]
 
@@ -35,11 +49,76 @@ def slides(
         typer.echo(deck)
 
 
+@app.command()
+def train(
+    data: Annotated[str, typer.Option(help="A data set's name, or the path of a .npy file.")],
+    model: Annotated[Model, typer.Option(help="ae is the vae's network without noise or rate.")] = (
+        Model.vae
+    ),
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Where the results go.", show_default="build/runs/DATA-MODEL"),
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training set.")] = 20,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures in a step.")] = 128,
+    lr: Annotated[float, typer.Option(help="Adam's learning rate.")] = 1e-3,
+    seed: Annotated[int, typer.Option(help="Of weights, order and noise.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    hidden_dim: Annotated[int, typer.Option(min=1, help="Units of the hidden layers.")] = 1024,
+    latent_dim: Annotated[int, typer.Option(min=1, help="Latent elements.")] = 64,
+    beta: Annotated[float, typer.Option(min=0, help="The rate's weight.")] = 1.0,
+    warm_up: Annotated[int, typer.Option(min=0, help="Steps until the full beta.")] = 0,
+    likelihood: Annotated[
+        Likelihood, typer.Option(help="A Gaussian of the best variance, or black and white.")
+    ] = Likelihood.optimal,
+    crop: Annotated[
+        bool, typer.Option("--crop", help="Keep the homework's band of eyes and brows only.")
+    ] = False,
+    binarise: Annotated[
+        bool, typer.Option("--binarise", help="Draw each pixel black or white, by its grey.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in the folder.")
+    ] = False,
+    nll_samples: Annotated[
+        int, typer.Option(min=0, help="Codes per picture to estimate log p(x) with; 0: do not.")
+    ] = 0,
+) -> None:
+    """Train a model, write its weights, history, reconstructions and samples, print its figures."""
+    from course_lib import runs  # not above: the other commands need no PyTorch
+
+    folder = folder or runs.default_folder(data, model)
+    measured = runs.train(
+        data,
+        folder,
+        model=model,
+        epochs=epochs,
+        batch_size=batch_size,
+        lr=lr,
+        seed=seed,
+        device=device,
+        hidden_dim=hidden_dim,
+        latent_dim=latent_dim,
+        beta=beta,
+        warm_up=warm_up,
+        likelihood=likelihood,
+        crop=crop,
+        binarise=binarise,
+        resume=resume,
+        nll_samples=nll_samples,
+    )
+    typer.echo(f"{'':36}{'validation':>12}{'test':>12}")
+    for name in measured["test"]:
+        row = "".join(f"{measured[part][name]:>12.4g}" for part in ("validation", "test"))
+        typer.echo(f"{FIGURES[name]:36}{row}")
+    typer.echo(f"Weights, history and sheets are in {folder}.")
+
+
 def main() -> None:
     """Run the command line; a mistake the user can mend is one sentence, not a traceback."""
     try:
         app(prog_name="python -m course_lib")
-    except (OSError, RuntimeError, ValueError) as error:
+    except (FloatingPointError, OSError, RuntimeError, ValueError) as error:
         raise SystemExit(f"Error: {error}") from None
 
 

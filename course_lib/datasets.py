@@ -98,6 +98,35 @@ def load(
     return _own(path, seed)
 
 
+def binarise(splits: Splits, seed: int = 0) -> Splits:
+    """Black and white only: a pixel becomes white with a probability of its grey level / 255.
+
+    Drawn once and kept, so that everybody is scored on the same pictures (Salakhutdinov and
+    Murray 2008; Larochelle and Murray 2011). Not a threshold: the mean of many draws is the grey.
+
+    Parameters
+    ----------
+    splits : Splits
+        As `load` gives them; they are left alone.
+    seed : int
+        Of the draw.
+
+    Returns
+    -------
+    Splits
+        uint8 tensors of 0 and 255, in memory; the transform makes -1 and +1 of them.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(images: Tensor) -> Tensor:
+        # Of the 255 thresholds 0 … 254 as many lie below a grey level as the level says.
+        thresholds = torch.randint(255, images.shape, dtype=torch.uint8, generator=generator)
+        return (images > thresholds).to(torch.uint8) * 255
+
+    parts = (splits.train, splits.validation, splits.test)
+    return Splits(*(draw(part[:]) for part in parts), splits.factors)
+
+
 def _own(path: Path, seed: int) -> Splits:
     """Somebody's `.npy`."""
     array = npy.check(path)

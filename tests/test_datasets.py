@@ -268,6 +268,40 @@ def test_what_was_read_may_be_changed_without_changing_the_file(tmp_path, monkey
     assert train[:].unique().tolist() == [7]
 
 
+# --- black and white -------------------------------------------------------------------------
+
+
+def test_a_pixel_is_white_as_often_as_its_grey_level_says():
+    """Every grey level 4,000 times: the share of white is within 4.5 standard deviations, which
+    one of 256 exceeds in 1 of 500 seeds, and black and white stay what they are."""
+    n = 4000
+    greys = torch.arange(256, dtype=torch.uint8).expand(n, 1, 1, 256)
+    drawn = datasets.binarise(datasets.Splits(greys, greys[:3], greys[:5]))
+    assert [part.shape for part in parts(drawn)] == [(k, 1, 1, 256) for k in (n, 3, 5)]
+    assert all(part.dtype == torch.uint8 for part in parts(drawn))
+    assert set(drawn.train.unique().tolist()) == {0, 255}
+    share = drawn.train.double().mean(0).flatten() / 255
+    p = torch.arange(256, dtype=torch.float64) / 255
+    assert ((share - p).abs() <= 4.5 * (p * (1 - p) / n).sqrt()).all()
+    # Drawn, not computed from the picture: two pictures that are equal are drawn apart.
+    assert not torch.equal(drawn.train[0], drawn.train[1])
+
+
+def test_binarising_repeats_for_a_seed_and_leaves_its_input_alone(tmp_path, monkeypatch):
+    path = tmp_path / "own.npy"
+    np.save(path, np.random.default_rng(0).integers(0, 256, (40, 7, 5, 3), np.uint8))
+    splits = datasets.load(path)
+    before = [part.clone() for part in parts(splits)]
+    first = datasets.binarise(splits, seed=3)
+    assert all(map(torch.equal, parts(splits), before))
+    assert all(map(torch.equal, parts(first), parts(datasets.binarise(splits, seed=3))))
+    assert not torch.equal(first.train, datasets.binarise(splits, seed=4).train)
+    monkeypatch.setattr(datasets, "IN_MEMORY_BYTES", 100)
+    mapped = datasets.load(path)
+    assert isinstance(mapped.train, npy.MappedImages)
+    assert all(map(torch.equal, parts(first), parts(datasets.binarise(mapped, seed=3))))
+
+
 # --- rendered faces and their cache ----------------------------------------------------------
 
 

@@ -1,0 +1,278 @@
+"""``python -m course_lib train``: what a run leaves, how it resumes, what it refuses."""
+
+import json
+import sys
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from course_lib import __main__, datasets, evaluation, training
+from course_lib.checkpoints import load
+from course_lib.likelihoods import Bernoulli
+from course_lib.models import FullyConnectedVAE
+from course_lib.transforms import face_transform
+
+torch.set_num_threads(1)  # as in test_training: networks this small are not worth a second thread
+
+SHAPE = (3, 6, 5)
+SMALL = {"--hidden-dim": 9, "--latent-dim": 4, "--batch-size": 16, "--epochs": 3, "--device": "cpu"}
+FILES = ["figures.json", "history.json", "reconstructions.png", "samples.png", "state.safetensors"]
+build = partial(FullyConnectedVAE, SHAPE, 9, 4)
+whole = face_transform(None, SHAPE[1:])
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Pictures of 6 rows and 5 columns, of which 56 train, 7 validate and 7 test."""
+    path = tmp_path_factory.mktemp("data") / "photos.npy"
+    random = np.random.default_rng(1)
+    brightness = random.uniform(40, 200, (70, 1, 1, 1))
+    np.save(path, random.normal(brightness, 20, (70, 6, 5, 3)).clip(0, 255).astype(np.uint8))
+    return path
+
+
+def train(*flags, **options):
+    """The command, as typed; what it exits with."""
+    words = [str(word) for pair in options.items() for word in pair]
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:
+        patch.setattr(sys, "argv", ["course_lib", "train", *words, *flags])
+        __main__.main()
+    return stop.value.code
+
+
+def run(photos, folder, *flags, **changes):
+    options = SMALL | {"--data": photos, "--folder": folder} | changes
+    assert train(*flags, **options) == 0
+    return load(folder / "state.safetensors", build)
+
+
+@pytest.fixture(scope="module", params=["vae", "ae"])
+def finished(request, photos, tmp_path_factory):
+    """The model's kind, its folder and its state after a run of three epochs."""
+    folder = tmp_path_factory.mktemp("runs") / request.param
+    return request.param, folder, run(photos, folder, **{"--model": request.param})
+
+
+def test_a_run_leaves_whole_files_and_nothing_else(finished):
+    _, folder, state = finished
+    assert sorted(path.name for path in folder.iterdir()) == FILES
+    assert json.loads((folder / "history.json").read_text()) == state.history
+    assert state.history["epoch"] == [1, 2, 3]
+    assert state.step == 3 * 4  # 56 pictures in batches of 16
+
+
+def test_the_losses_in_the_history_are_those_of_the_weights(finished, photos):
+    """The last validation figures, from the weights and the formulas alone."""
+    kind, _, state = finished
+    x = whole(datasets.load(photos).validation)
+    with torch.no_grad():
+        q = state.model.encode(x)
+        torch.manual_seed(0)  # training.evaluate's
+        z = q.sample() if kind == "vae" else q.mean
+        density = torch.distributions.Normal(
+            state.model.decode(z), state.model.likelihood.sigma2**0.5
+        )
+        distortion = -density.log_prob(x).flatten(1).sum(1).mean()
+        rate = (q.variance + q.mean**2 - 1 - q.variance.log()).sum(1).mean() / 2
+    last = {name: values[-1] for name, values in state.history.items()}
+    assert last["validation_distortion"] == pytest.approx(distortion.item(), rel=1e-5)
+    assert last["validation_rate"] == pytest.approx(rate.item() if kind == "vae" else 0, rel=1e-4)
+    assert last["validation_loss"] == pytest.approx(
+        last["validation_distortion"] + last["validation_rate"]
+    )
+
+
+def test_figures_are_of_pictures_not_trained_on(finished, photos):
+    kind, folder, state = finished
+    figures = json.loads((folder / "figures.json").read_text())
+    splits = datasets.load(photos)
+    for part in ("validation", "test"):
+        x = whole(getattr(splits, part))
+        with torch.no_grad():
+            mse = (state.model(x) - x).square().mean().item()
+            active = (state.model.encode(x).mean.var(0) > 0.01).sum().item()
+        assert figures[part]["mse"] == pytest.approx(mse, rel=1e-5)
+        assert figures[part]["rms"] == pytest.approx(mse**0.5 * 255 / 2, rel=1e-5)
+        assert figures[part]["active"] == active
+        assert (figures[part]["rate"] > 0) == (kind == "vae")
+    for term in ("distortion", "rate"):
+        assert figures["validation"][term] == state.history[f"validation_{term}"][-1]
+
+
+def test_sheets_have_a_picture_in_every_place(finished):
+    """The paper is white; the pictures, 105 × 126 on paper and 12 apart, have no white in them."""
+    _, folder, _ = finished
+    for name, columns, rows, title in (("reconstructions", 7, 2, 14), ("samples", 8, 8, 0)):
+        sheet = np.asarray(Image.open(folder / f"{name}.png").convert("L"))[::-1]
+        assert sheet.shape[1] == 12 + columns * (105 + 12)
+        for row in range(rows):
+            y = 12 + row * (126 + 12 + title)  # counted from below
+            for x in range(12, sheet.shape[1], 105 + 12):
+                assert sheet[y + 2 : y + 124, x + 2 : x + 103].max() < 255, (name, row, x)
+
+
+def test_the_two_models_start_from_the_same_weights(photos, tmp_path):
+    """A learning rate of next to nothing leaves the weights where they started."""
+    vae, ae = (
+        run(photos, tmp_path / kind, **{"--model": kind, "--lr": 1e-30, "--epochs": 1})
+        for kind in ("vae", "ae")
+    )
+    weights = dict(ae.model.named_parameters())
+    assert len(weights) == 8
+    for name, start in vae.model.named_parameters():
+        assert torch.equal(start, weights[name]), name
+
+
+def test_the_same_command_gives_the_same_bits(finished, photos, tmp_path):
+    kind, folder, state = finished
+    again = run(photos, tmp_path / "again", **{"--model": kind})
+    for name, weights in state.model.state_dict().items():
+        assert torch.equal(weights, again.model.state_dict()[name]), name
+    for name in ("figures.json", "reconstructions.png", "samples.png"):
+        assert (folder / name).read_bytes() == (tmp_path / "again" / name).read_bytes(), name
+    other = run(photos, tmp_path / "other", **{"--model": kind, "--seed": 1})
+    assert other.history["train_loss"] != state.history["train_loss"]
+
+
+def test_a_run_that_stopped_early_goes_on_as_if_it_had_not(finished, photos, tmp_path):
+    kind, folder, state = finished
+    run(photos, tmp_path, **{"--model": kind, "--epochs": 1})
+    resumed = run(photos, tmp_path, "--resume", **{"--model": kind})
+    for name, weights in state.model.state_dict().items():
+        assert torch.equal(weights, resumed.model.state_dict()[name]), name
+    assert resumed.history["epoch"] == [1, 2, 3]
+    assert (folder / "figures.json").read_bytes() == (tmp_path / "figures.json").read_bytes()
+
+
+def test_warm_up_and_beta_reach_the_objective(photos, tmp_path):
+    state = run(photos, tmp_path, **{"--beta": 0.5, "--warm-up": 7})
+    assert state.settings["objective"] == "WarmUp(steps=7, beta=0.5)"
+    history = state.history
+    for loss, distortion, rate in zip(
+        *(history[f"validation_{term}"] for term in ("loss", "distortion", "rate")), strict=True
+    ):
+        assert loss == pytest.approx(distortion + 0.5 * rate)
+
+
+def test_black_and_white_pictures_and_their_likelihood(photos, tmp_path, capsys):
+    options = {"--likelihood": "bernoulli", "--nll-samples": 5000}
+    assert train("--binarise", **SMALL | options | {"--data": photos, "--folder": tmp_path}) == 0
+    model = load(tmp_path / "state.safetensors", partial(build, Bernoulli())).model
+    figures = json.loads((tmp_path / "figures.json").read_text())["test"]
+    x = whole(datasets.binarise(datasets.load(photos)).test)
+    assert set(x.unique().tolist()) == {-1, 1}
+    # With other noise: the weights vary about twice as much as their mean, so that 5,000 of them
+    # leave an error of 0.03 nats.
+    other = evaluation.nll(model, x, 50_000, seed=1).mean().item()
+    assert figures["nll"] == pytest.approx(other, abs=0.1)
+    assert figures["nll"] < figures["distortion"] + figures["rate"]
+    table = capsys.readouterr().out
+    assert f"{figures['nll']:.4g}" in table and str(tmp_path) in table
+
+
+@pytest.mark.parametrize(
+    ("stored", "flags", "size"),
+    [
+        ((20, 28, 28), [], (1, 28, 28)),
+        ((20, 64, 64, 3), [], (3, 64, 64)),
+        ((20, 70, 65, 3), [], (3, 64, 64)),
+        ((20, 64, 64, 3), ["--crop"], (3, 64, 64)),
+    ],
+)
+def test_what_the_network_sees(stored, flags, size, tmp_path, monkeypatch):
+    class Stop(Exception):
+        pass
+
+    def fit(model, objective, data, *, transform, **settings):
+        assert model().image_shape == size
+        assert transform(data.train[:2]).shape == (2, *size)
+        assert (transform.crop is not None) == bool(flags)
+        raise Stop
+
+    monkeypatch.setattr(training, "fit", fit)
+    np.save(tmp_path / "some.npy", np.zeros(stored, np.uint8))
+    monkeypatch.setattr(sys, "argv", ["", "train", "--data", str(tmp_path / "some.npy"), *flags])
+    with pytest.raises(Stop):
+        __main__.app(standalone_mode=False)
+
+
+def test_without_a_folder_the_data_and_the_model_name_it(photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert train(**SMALL | {"--data": photos, "--epochs": 1}) == 0
+    assert sorted(path.name for path in (tmp_path / "build/runs/photos-vae").iterdir()) == FILES
+
+
+MISTAKES = {
+    "no such data": ({"--data": "mnits"}, [], "did you mean 'mnist'"),
+    "no such file": ({"--data": "nowhere/faces.npy"}, [], "There is no folder 'nowhere'"),
+    "floats": ({"--data": "floats.npy"}, [], "uint8 from 0 to 255 was expected"),
+    "too few": ({"--data": "few.npy"}, [], "15 pictures or more"),
+    "nothing to resume": ({}, ["--resume"], "train first"),
+    "no step": ({"--lr": 0}, [], "lr=0.0, but it must be positive"),
+    "diverging": ({"--lr": 1e30}, [], "try a smaller lr"),
+    "no such device": ({"--device": "toaster"}, [], "There is no device 'toaster' here"),
+    "crop does not fit": ({}, ["--crop"], "does not fit into pictures of 6×5"),
+    "greys": ({"--likelihood": "bernoulli"}, [], "add --binarise"),
+    "greys again": (
+        {"--likelihood": "bernoulli", "--data": "large.npy"},
+        ["--binarise"],
+        "which resizing makes grey again",
+    ),
+    "an autoencoder's beta": ({"--model": "ae", "--beta": 4}, [], "leave out --beta"),
+    "an autoencoder's warm-up": ({"--model": "ae", "--warm-up": 9}, [], "--warm-up"),
+    "an autoencoder's likelihood": ({"--model": "ae", "--nll-samples": 9}, [], "--nll-samples"),
+}
+
+
+@pytest.mark.parametrize(("options", "flags", "words"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_one_sentence_and_leaves_nothing(
+    options, flags, words, photos, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    np.save("floats.npy", np.zeros((20, 6, 5, 3)))
+    np.save("few.npy", np.zeros((14, 6, 5, 3), np.uint8))
+    np.save("large.npy", np.random.default_rng(0).integers(0, 256, (20, 80, 90), np.uint8))
+    before = sorted(tmp_path.rglob("*"))
+    message = train(*flags, **SMALL | {"--data": photos, "--folder": "out"} | options)
+    assert message.startswith("Error: ") and message.endswith(".")
+    assert "\n" not in message and words in message
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--model", "gan"),
+        ("--likelihood", "poisson"),
+        ("--epochs", 0),
+        ("--latent-dim", "many"),
+        ("--beta", -1),
+    ],
+)
+def test_a_value_out_of_the_question_is_named(option, value, photos, tmp_path, capsys):
+    """Typer's own refusal, whose wording is its own affair."""
+    folder = tmp_path / "out"
+    assert train(**{"--data": photos, "--folder": folder, option: value}) == 2
+    assert f"Invalid value for '{option}'" in capsys.readouterr().err
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "changes", "words"),
+    [
+        ([], {}, "add --resume to go on with it"),
+        (["--resume"], {"--latent-dim": 5}, "with a different model"),
+        (["--resume"], {"--seed": 2}, "with a different seed"),
+        (["--resume"], {"--epochs": 2}, "ask for more epochs"),
+    ],
+)
+def test_another_run_in_the_folder_is_left_alone(finished, photos, flags, changes, words):
+    kind, folder, _ = finished
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    options = SMALL | {"--data": photos, "--folder": folder, "--model": kind} | changes
+    message = train(*flags, **options)
+    assert words in message and "\n" not in message
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
