@@ -11,8 +11,8 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 from torch.distributions import Normal
 
+from course_lib.curves import COLOURS, DASHES
 from course_lib.figures import DPI, AltFigure
-from course_lib.plots import COLOURS, DASHES
 
 # For μ in ±3 and σ from 0.05 to 3, sums over this grid are integrals to nine decimals.
 GRID = torch.linspace(-30, 30, 12_001, dtype=torch.float64)
