@@ -1,70 +1,32 @@
-"""Numbers to set beside pictures and models."""
+"""Numbers to set beside models; those about pictures alone come from `pictures`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import combinations
 from math import log
 from typing import NamedTuple
 
 import torch
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import r2_score, roc_auc_score
 from torch import Tensor, nn
 
 from course_lib.models import code
 from course_lib.objectives import log_likelihood, log_ratio, posterior
+from course_lib.pictures import (
+    PixelChange,
+    Sharpness,
+    frechet_distance,
+    pixel_change,
+    sharpness,
+)
 
+__all__ = [
+    "AggregatePosterior", "PixelChange", "Sharpness", "active_units", "aggregate_posterior",
+    "auroc", "factor_recovery", "frechet_distance", "nll", "pixel_change", "reconstruction_error",
+    "sharpness",
+]  # fmt: skip
 
-class PixelChange(NamedTuple):
-    """How an edit changed pictures; see `pixel_change`."""
-
-    changed: float
-    mean_absolute: float
-    channel_correlation: float
-
-
-def pixel_change(before: Tensor, after: Tensor, threshold: int = 40) -> PixelChange:
-    """Measure what an edit did to pictures.
-
-    Parameters
-    ----------
-    before, after : Tensor
-        uint8 (N, C, H, W).
-    threshold : int
-        Grey levels.
-
-    Returns
-    -------
-    PixelChange
-        ``changed``: pixels per picture in which any channel moved by more than `threshold`;
-        ``mean_absolute``: mean size of the change, in grey levels; ``channel_correlation``: mean
-        correlation of the change between pairs of colour channels, over all pixels: near 1 where
-        an edit makes grey points, near 0 where it makes points of any colour, NaN where some
-        channel does not change at all or there is but one.
-
-    Raises
-    ------
-    ValueError
-        If the two are not uint8 pictures of one shape.
-    """
-    if (
-        before.shape != after.shape
-        or before.ndim != 4
-        or {before.dtype, after.dtype} != {torch.uint8}
-    ):
-        raise ValueError(
-            f"pixel_change got {before.dtype} {tuple(before.shape)} and {after.dtype} "
-            f"{tuple(after.shape)}, but expects two uint8 batches (N, C, H, W) of one shape: use "
-            "transforms.to_image on both."
-        )
-    change = after.double() - before.double()
-    changed = (change.abs() > threshold).any(dim=1).sum().item() / len(change)
-    channels = change.transpose(0, 1).flatten(1)
-    if len(channels) > 1 and (channels.std(1) > 0).all():
-        matrix = torch.corrcoef(channels)
-        pairs = [matrix[a, b] for a, b in combinations(range(len(channels)), 2)]
-        correlation = torch.stack(pairs).mean().item()
-    else:
-        correlation = float("nan")
-    return PixelChange(changed, change.abs().mean().item(), correlation)
+BATCH = 500  # pictures that go through a network at a time
 
 
 def nll(model: nn.Module, x: Tensor, k: int = 1000, *, chunk: int = 1024, seed: int = 0) -> Tensor:
@@ -141,6 +103,136 @@ def active_units(model: nn.Module, x: Tensor, threshold: float = 0.01) -> Tensor
         )
     with _evaluating(model):
         return code(model, x).var(0) > threshold
+
+
+class AggregatePosterior(NamedTuple):
+    """Moments of q(z) = mean of q(z|x) over the data; see `aggregate_posterior`."""
+
+    mean: Tensor
+    covariance: Tensor
+    kl_to_prior: float
+
+
+def aggregate_posterior(model: nn.Module, x: Tensor) -> AggregatePosterior:
+    """Where the codes of all pictures lie together: what the decoder was trained on.
+
+    A prior sample is one of these codes only as far as q(z) and p(z) = N(0, I) agree. The mean
+    rate is the information that a code has about its picture plus KL(q(z) ‖ p(z)) (Hoffman and
+    Johnson 2016, *ELBO surgery*, equation 8).
+
+    Parameters
+    ----------
+    model : nn.Module
+        With a Normal from ``encode``.
+    x : Tensor
+        (N, C, H, W), as the model takes them; many more than K.
+
+    Returns
+    -------
+    AggregatePosterior
+        ``mean`` (K,) and ``covariance`` (K, K): exact, the clouds' own variances counted in;
+        ``kl_to_prior``: the divergence to N(0, I), in nats, of the Gaussian with these moments.
+        KL(q(z) ‖ p(z)) is at least that: of all densities with the same moments, the Gaussian
+        has the largest entropy.
+
+    Raises
+    ------
+    TypeError
+        If the model has no posterior.
+    """
+    with _evaluating(model):
+        parts = [posterior(model, part) for part in x.split(BATCH)]
+    means = torch.cat([q.mean for q in parts]).double()
+    variances = torch.cat([q.variance for q in parts]).double()
+    covariance = torch.cov(means.T, correction=0).reshape(means.shape[1], -1)
+    covariance = covariance + variances.mean(0).diag()
+    mean = means.mean(0)
+    kl = 0.5 * (covariance.trace() + mean.square().sum() - len(mean) - covariance.logdet())
+    return AggregatePosterior(mean, covariance, kl.item())
+
+
+def reconstruction_error(model: nn.Module, x: Tensor) -> Tensor:
+    """Mean squared error of each picture's reconstruction, without noise on its code.
+
+    Parameters
+    ----------
+    model : nn.Module
+        ``model(x)`` is the reconstruction.
+    x : Tensor
+        (N, C, H, W), as the model takes them.
+
+    Returns
+    -------
+    Tensor
+        (N,), averaged over the picture's numbers; in squared units of `x`.
+    """
+    with _evaluating(model):
+        return torch.cat(
+            [(model(part) - part).square().flatten(1).mean(1) for part in x.split(BATCH)]
+        )
+
+
+def factor_recovery(
+    codes: Tensor, factors: Tensor, test_codes: Tensor, test_factors: Tensor
+) -> Tensor:
+    """How well each known factor can be read from the code by a straight line.
+
+    A linear probe (Alain and Bengio 2017): least squares on the first pair, R² on the second.
+
+    Parameters
+    ----------
+    codes, factors : Tensor
+        (N, K) and (N, F): what the probe is fitted to; N well above K.
+    test_codes, test_factors : Tensor
+        (M, K) and (M, F): what it is judged by.
+
+    Returns
+    -------
+    Tensor
+        (F,): 1 is perfect, 0 no better than the mean, below 0 worse.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+    """
+    pairs = ((codes, factors), (test_codes, test_factors))
+    if any(a.ndim != 2 or b.ndim != 2 or len(a) != len(b) for a, b in pairs):
+        shapes = ", ".join(str(tuple(t.shape)) for pair in pairs for t in pair)
+        raise ValueError(
+            f"factor_recovery got {shapes}, but expects (N, K), (N, F), (M, K), (M, F): as many "
+            "codes as factors, from the same pictures."
+        )
+    (x, y), (test_x, test_y) = ([t.detach().cpu().double().numpy() for t in p] for p in pairs)
+    probe = LinearRegression().fit(x, y)
+    return torch.from_numpy(r2_score(test_y, probe.predict(test_x), multioutput="raw_values"))
+
+
+def auroc(normal: Tensor, anomalous: Tensor) -> float:
+    """How well a score tells anomalies: the chance that one of them scores higher than a normal
+    example, ties counting half. 0.5 is a coin toss; below that, anomalies look *more* normal.
+
+    Parameters
+    ----------
+    normal, anomalous : Tensor
+        Scores, (n,) and (m,).
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If either is empty, or NaN is among them.
+    """
+    labels = torch.cat([torch.zeros(len(normal)), torch.ones(len(anomalous))])
+    if len(normal) == 0 or len(anomalous) == 0:
+        raise ValueError(
+            f"auroc got {len(normal)} normal and {len(anomalous)} anomalous scores, but needs "
+            "some of each."
+        )
+    return float(roc_auc_score(labels, torch.cat([normal, anomalous]).detach().cpu()))
 
 
 @contextmanager

@@ -1,9 +1,16 @@
-"""Edit latent codes by hand. Every function returns a new tensor and leaves its input alone."""
+"""Edit latent codes by hand, or draw new ones from a density fitted to those there are.
+
+Every function returns a new tensor and leaves its input alone.
+"""
 
 from collections.abc import Mapping
 
 import torch
+from sklearn.mixture import GaussianMixture
 from torch import Tensor
+from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
+
+from course_lib.runtime import own_random_numbers
 
 
 def shift(z: Tensor, amount: float) -> Tensor:
@@ -126,6 +133,68 @@ def interpolate(start: Tensor, end: Tensor, steps: int) -> Tensor:
     if steps < 2:
         raise ValueError(f"interpolate got steps={steps}, but a line has two ends: use 2 or more.")
     return torch.lerp(start, end, torch.linspace(0, 1, steps).to(start)[:, None])
+
+
+class Density:
+    """A density over latent codes, to sample from and to ask. Made by `fit_density`."""
+
+    def __init__(self, distribution: MixtureSameFamily):
+        self.distribution = distribution
+
+    def sample(self, n: int, seed: int = 0) -> Tensor:
+        """Draw `n` codes, (n, K) float32; the same seed draws the same."""
+        with own_random_numbers(seed):
+            return self.distribution.sample((n,)).float()
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Log density of codes (n, K), in nats, as (n,) float64: how far "on the map" they are."""
+        _check(z)
+        return self.distribution.log_prob(z.detach().cpu().double())
+
+
+def fit_density(codes: Tensor, components: int = 10, seed: int = 0) -> Density:
+    """Fit a mixture of Gaussians to codes, so that one can generate from any autoencoder.
+
+    No network is trained for this (ex-post density estimation; Ghosh et al. 2020, *From
+    Variational to Deterministic Autoencoders*, section 4, who use 10 components too).
+
+    Parameters
+    ----------
+    codes : Tensor
+        (N, K), of the training pictures.
+    components : int
+        Gaussians, each with a full covariance: codes lie in curved sheets, not in balls.
+    seed : int
+        Where the fit starts (scikit-learn's k-means).
+
+    Returns
+    -------
+    Density
+
+    Raises
+    ------
+    ValueError
+        If `codes` is not (N, K), holds NaN, or is too small: a full covariance needs more than K
+        codes in each component.
+    """
+    _check(codes)
+    n, k = codes.shape
+    if components < 1 or n <= components * k:
+        raise ValueError(
+            f"{components} Gaussians over {k} latent elements need more than {components * k} "
+            f"codes, but got {n}: pass more codes, or components={max(1, (n - 1) // k)}."
+        )
+    codes = codes.detach().cpu().double()
+    # Keeps covariances invertible in directions that the codes do not use; far below those that
+    # they do use.
+    floor = 1e-4 * codes.var(0).mean().item()
+    fitted = GaussianMixture(
+        components, reg_covar=max(floor, 1e-12), max_iter=500, random_state=seed
+    ).fit(codes.numpy())
+    gaussians = MultivariateNormal(
+        torch.from_numpy(fitted.means_), torch.from_numpy(fitted.covariances_)
+    )
+    return Density(MixtureSameFamily(Categorical(torch.from_numpy(fitted.weights_)), gaussians))
 
 
 def _check(z: Tensor, one: bool = False) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from course_lib.curves import COLOURS, DASHES, MARKERS, LiveCurve, curve, loss_curves
+from course_lib.curves import LiveCurve, curve, loss_curves
 from course_lib.evaluation import pixel_change
 from course_lib.figures import AltFigure, as_pictures, difference, mosaic, symmetric
 
 __all__ = [
-    "COLOURS", "DASHES", "MARKERS", "AltFigure", "LiveCurve", "comparison", "curve", "difference",
+    "AltFigure", "LiveCurve", "comparison", "curve", "difference",
     "grid", "loss_curves", "symmetric",
 ]  # fmt: skip
 

@@ -1,11 +1,19 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.distributions import MultivariateNormal, Normal
+from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
-from course_lib.evaluation import active_units, nll, pixel_change
+from course_lib.evaluation import (
+    active_units,
+    aggregate_posterior,
+    auroc,
+    factor_recovery,
+    nll,
+    reconstruction_error,
+)
 from course_lib.likelihoods import Gaussian
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
 
@@ -38,34 +46,6 @@ class LinearGaussian(nn.Module):
 def points(n=5):
     generator = torch.Generator().manual_seed(1)
     return torch.randn(n, 3, dtype=torch.float64, generator=generator)
-
-
-def test_pixel_change_counts_pixels_not_channels():
-    before = torch.full((2, 3, 5, 7), 100, dtype=torch.uint8)
-    after = before.clone()
-    after[0, :, 1, 2] = 141  # one pixel, three channels, 41 levels
-    after[1, 0, 3, 4] = 140  # 40 is not more than 40
-    result = pixel_change(before, after)
-    assert result.changed == 0.5
-    assert result.mean_absolute == pytest.approx((3 * 41 + 40) / (2 * 3 * 5 * 7))
-
-
-def test_channel_correlation_tells_grey_points_from_coloured_ones():
-    generator = torch.Generator().manual_seed(0)
-    noise = torch.randint(0, 100, (4, 3, 32, 33), generator=generator, dtype=torch.uint8)
-    before = torch.full_like(noise, 100)
-    assert abs(pixel_change(before, before + noise).channel_correlation) < 0.05
-    grey = before + noise[:, :1]
-    assert pixel_change(before, grey).channel_correlation == pytest.approx(1)
-    assert math.isnan(pixel_change(before, before).channel_correlation)
-
-
-def test_pixel_change_refuses_floats_and_other_shapes():
-    images = torch.zeros(2, 3, 5, 7, dtype=torch.uint8)
-    with pytest.raises(ValueError, match="to_image"):
-        pixel_change(images, images.float())
-    with pytest.raises(ValueError, match="one shape"):
-        pixel_change(images, images[:1])
 
 
 def test_nll_of_the_linear_gaussian_model_is_the_exact_one_within_its_error():
@@ -143,3 +123,85 @@ def test_active_units_are_those_whose_mean_moves_with_the_picture():
     assert active_units(model, x, threshold=0.001).tolist() == [True, True, True, False]
     with pytest.raises(ValueError, match="1 picture"):
         active_units(model, x[:1])
+
+
+# --- where all codes lie together
+
+
+def test_aggregate_posterior_has_the_moments_of_its_samples():
+    model, x = LinearGaussian(), points(50)
+    found = aggregate_posterior(model, x)
+    torch.manual_seed(0)
+    z = model.encode(x).sample((20_000,)).flatten(0, 1)  # a million codes
+    # Standard errors are about 1e-3.
+    torch.testing.assert_close(found.mean, z.mean(0), atol=5e-3, rtol=0)
+    torch.testing.assert_close(found.covariance, torch.cov(z.T), atol=1e-2, rtol=0)
+    gaussian = MultivariateNormal(found.mean, found.covariance)
+    prior = MultivariateNormal(torch.zeros(2).double(), torch.eye(2).double())
+    assert found.kl_to_prior == pytest.approx(kl_divergence(gaussian, prior).item(), rel=1e-9)
+
+
+def test_a_linear_model_with_its_own_data_and_posterior_has_no_prior_mismatch():
+    model = LinearGaussian()
+    posterior = torch.eye(2).double() + model.w.T @ model.w / model.sigma2
+    # Correlated, so not what encode gives: whiten W by rotating the latent axes.
+    _, axes = torch.linalg.eigh(posterior)
+    model.w = model.w @ axes
+    precision = torch.eye(2).double() + model.w.T @ model.w / model.sigma2
+    variance = 1 / precision.diagonal()
+    model.encode = lambda x: Normal(
+        (x - model.b) @ model.w * variance / model.sigma2, variance.sqrt().expand(len(x), 2)
+    )
+    torch.manual_seed(1)
+    x = model.decode(torch.randn(200_000, 2).double())
+    x = x + model.sigma2**0.5 * torch.randn_like(x)
+    # What is left is the sampling error of 5 moments: about 5 / (2 · 200,000).
+    assert aggregate_posterior(model, x).kl_to_prior < 1e-4
+
+
+def test_reconstruction_error_is_each_pictures_mse_at_the_posterior_mean():
+    torch.manual_seed(0)
+    for build in (FullyConnectedAutoencoder, FullyConnectedVAE):
+        model = build((3, 5, 7), latent_dim=11).train()
+        x = torch.rand(501, 3, 5, 7) * 2 - 1  # more than go through at a time
+        expected = [((model(p[None]) - p) ** 2).mean() for p in x]
+        torch.testing.assert_close(reconstruction_error(model, x), torch.stack(expected).detach())
+        assert model.training
+
+
+# --- what codes and scores tell
+
+
+def test_factors_that_are_linear_in_the_code_are_read_and_others_not():
+    generator = torch.Generator().manual_seed(0)
+    codes = torch.randn(700, 5, generator=generator)
+    other = torch.randn(700, generator=generator)
+    factors = torch.stack([codes @ torch.arange(5.0) + 3, codes[:, 1] + other, other], dim=1)
+    found = factor_recovery(codes[:500], factors[:500], codes[500:], factors[500:])
+    # Half of the second factor's variance is in the code; 200 examples tell R² to about 0.1.
+    torch.testing.assert_close(found, torch.tensor([1, 0.5, 0]).double(), atol=0.15, rtol=0)
+    assert found[0] > 0.999
+
+
+def test_auroc_is_the_share_of_pairs_in_the_right_order():
+    generator = torch.Generator().manual_seed(0)
+    normal, anomalous = (torch.randint(0, 9, (n,), generator=generator) for n in (23, 31))
+    pairs = np.sign(anomalous[:, None].numpy() - normal[None].numpy())
+    assert auroc(normal, anomalous) == pytest.approx((pairs.mean() + 1) / 2)
+    assert auroc(torch.tensor([1.0, 2.0]), torch.tensor([3.0])) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (
+            lambda: factor_recovery(*(torch.zeros(s) for s in ((9, 2), (8, 3), (5, 2), (5, 3)))),
+            "as many codes as",
+        ),  # noqa: E501
+        (lambda: auroc(torch.zeros(0), torch.zeros(3)), "0 normal and 3 anomalous"),
+        (lambda: auroc(torch.zeros(2), torch.tensor([float("nan")])), "NaN"),
+    ],
+)
+def test_what_cannot_be_measured_is_named(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call()

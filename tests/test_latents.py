@@ -2,6 +2,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.mixture import GaussianMixture
 
 from course_lib import latents
 
@@ -75,3 +76,63 @@ Z = torch.zeros(2, 4)
 def test_bad_input_gives_one_clear_sentence(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+# --- a density over codes
+
+
+def sheet(n, seed=0):
+    """Codes on two bent lines in the plane: no Gaussian, but several of them."""
+    generator = torch.Generator().manual_seed(seed)
+    t = torch.rand(n, generator=generator) * 2 - 1
+    side = torch.randint(0, 2, (n,), generator=generator) * 6.0 - 3
+    return torch.stack([t + side, t**2 + 0.05 * torch.randn(n, generator=generator)], dim=1)
+
+
+def test_a_density_is_scikit_learns_and_draws_what_it_was_fitted_to():
+    codes = sheet(1000)
+    density = latents.fit_density(codes, components=6)
+    floor = 1e-4 * codes.double().var(0).mean().item()
+    theirs = GaussianMixture(6, reg_covar=floor, max_iter=500, random_state=0).fit(codes.double())
+    new = sheet(200, seed=1)
+    expected = torch.from_numpy(theirs.score_samples(new.double()))
+    torch.testing.assert_close(density.log_prob(new), expected)
+
+    drawn = density.sample(4000)
+    assert drawn.shape == (4000, 2) and drawn.dtype == torch.float32
+    # Means of 4,000 draws with a spread of about 3 are known to 0.05.
+    torch.testing.assert_close(drawn.mean(0), codes.mean(0), atol=0.2, rtol=0)
+    torch.testing.assert_close(drawn.std(0), codes.std(0), atol=0.1, rtol=0.05)
+    between = (drawn[:, 0].abs() < 1).float().mean()
+    assert between < 0.02  # the gap between the two lines stays empty
+
+
+def test_a_density_draws_by_its_seed_and_leaves_the_callers_random_numbers():
+    density = latents.fit_density(sheet(100), components=2)
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    first = density.sample(7, seed=3)
+    assert torch.equal(torch.rand(1), expected)
+    assert torch.equal(density.sample(7, seed=3), first)
+    assert not torch.equal(density.sample(7, seed=4), first)
+
+
+def test_a_density_survives_elements_that_never_move():
+    codes = torch.cat([sheet(100), torch.zeros(100, 3)], dim=1)
+    drawn = latents.fit_density(codes, components=2).sample(50)
+    assert drawn[:, 2:].abs().max() < 0.2
+
+
+@pytest.mark.parametrize(
+    ("codes", "components", "sentence"),
+    [
+        (torch.zeros(20, 4), 5, "more than 20 codes, but got 20.*components=4"),
+        (torch.zeros(20, 4), 0, "0 Gaussians"),
+        (torch.full((20, 4), NAN), 1, "NaN"),
+        (torch.zeros(20), 1, r"shape \(20,\)"),
+    ],
+)
+def test_a_density_names_what_it_cannot_fit(codes, components, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        latents.fit_density(codes, components)

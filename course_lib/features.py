@@ -1,0 +1,128 @@
+"""What to compare pictures by, if not pixel by pixel: features for `evaluation.frechet_distance`.
+
+Two kinds, both made on the spot. Principal components know how faces vary as pictures: colours,
+outlines, blends. The factor reader knows what a rendered face is made of, eyes and mouth included.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from sklearn.decomposition import PCA
+from torch import Tensor, nn
+
+from course_lib import cache
+from course_lib.datasets import Splits
+from course_lib.paths import data_folder
+from course_lib.runtime import own_random_numbers
+
+BATCH = 500  # pictures that go through the network at a time
+
+
+def pixel_pca(pictures: Tensor, components: int = 64, seed: int = 0) -> Callable[[Tensor], Tensor]:
+    """Principal components of the pixels (scikit-learn, randomised).
+
+    Parameters
+    ----------
+    pictures : Tensor
+        Float (N, C, H, W): what the components are fitted to, some thousands.
+    components : int
+    seed : int
+
+    Returns
+    -------
+    callable
+        From pictures (n, C, H, W) to features (n, components), in units of the pixels: the
+        squared length of a difference is the squared error that these components see.
+    """
+    pca = PCA(components, svd_solver="randomized", random_state=seed)
+    pca.fit(pictures.flatten(1).numpy())
+    return lambda x: torch.from_numpy(pca.transform(x.detach().cpu().flatten(1).numpy()))
+
+
+class FactorReader(nn.Module):
+    """A small convolutional network that reads the 16 known factors from a rendered face.
+
+    `embed` gives its last hidden layer, the features for a Fréchet distance; ``forward`` the
+    factors. Made by `factor_reader`.
+    """
+
+    def __init__(self, factors: int = 16):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 32, 4, stride=4),
+            nn.ReLU(),
+            nn.Conv2d(32, 64, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(64 * 8 * 8, 64),
+            nn.ReLU(),
+        )
+        self.head = nn.Linear(64, factors)
+
+    @torch.no_grad()
+    def embed(self, x: Tensor) -> Tensor:
+        """Whole faces (n, 3, 64, 64) in [-1, 1] to features (n, 64)."""
+        return torch.cat([self.body(part) for part in x.split(BATCH)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Whole faces (n, 3, 64, 64) in [-1, 1] to factors (n, 16), about 0 to 1."""
+        return self.head(self.body(x))
+
+
+def factor_reader(faces: Splits, *, epochs: int = 6, root: Path | None = None) -> FactorReader:
+    """Train a `FactorReader`, or read the one that was trained before.
+
+    It has a loop of its own: `training.fit` shows a network pictures only, and a network that is
+    to be told the answers is no subject of this course.
+
+    Parameters
+    ----------
+    faces : Splits
+        ``datasets.load("faces")``, with factors.
+    epochs : int
+        Passes over the training set.
+    root : path, optional
+        Folder of the trained weights; `paths.data_folder` by default.
+
+    Returns
+    -------
+    FactorReader
+
+    Raises
+    ------
+    ValueError
+        If the factors of the faces are not known.
+    """
+    if faces.factors is None:
+        raise ValueError(
+            "factor_reader needs pictures with known factors: pass datasets.load('faces')."
+        )
+    images, factors = faces.train, faces.factors["train"]
+    digest = hashlib.sha256(factors.numpy().tobytes()).hexdigest()
+    source = Path(__file__).read_bytes()
+    recipe = f"{epochs} epochs of {digest} by features.py {hashlib.sha256(source).hexdigest()}"
+    path = (root or data_folder()) / "models" / "factor_reader.safetensors"
+    reader = FactorReader(factors.shape[1])
+    reader.load_state_dict(
+        cache.load_or_make(path, recipe, lambda: _train(images, factors, epochs))
+    )
+    return reader.eval().requires_grad_(False)
+
+
+def _train(images: Tensor, factors: Tensor, epochs: int) -> dict[str, Tensor]:
+    with own_random_numbers(seed=0):
+        reader = FactorReader(factors.shape[1])
+        steps = epochs * -(-len(images) // 64)
+        optimizer = torch.optim.Adam(reader.parameters(), fused=True)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, steps)
+        for _ in range(epochs):
+            for chosen in torch.randperm(len(images)).split(64):
+                x = 2 * images[chosen].float() / 255 - 1
+                loss = (reader(x) - factors[chosen]).square().mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+    return {name: weight.contiguous() for name, weight in reader.state_dict().items()}

@@ -1,0 +1,133 @@
+"""Changes, sharpness and the Fréchet distance, against closed forms and other libraries."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.linalg
+import scipy.ndimage
+import torch
+from torchvision.transforms.v2 import functional as F
+
+from course_lib.evaluation import frechet_distance, pixel_change, sharpness
+
+
+def noise(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def stripes(frequency, size=(48, 64), axis=1):
+    """A wave of so many cycles per pixel along an axis."""
+    steps = torch.arange(size[axis], dtype=torch.float64)
+    wave = torch.sin(2 * torch.pi * frequency * steps)
+    shape = [1, 1, 1, 1]
+    shape[2 + axis] = -1
+    return wave.reshape(shape).expand(1, 3, *size).clone()
+
+
+def test_laplacian_is_scipys():
+    pictures = noise(2, 3, 7, 9)
+    expected = [
+        scipy.ndimage.laplace(p.mean(0).double().numpy())[1:-1, 1:-1].var() for p in pictures
+    ]
+    torch.testing.assert_close(sharpness(pictures).laplacian, torch.tensor(expected))
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize(("frequency", "expected"), [(0.1, 0), (0.2, 0), (0.3, 1), (0.45, 1)])
+def test_waves_are_sharp_above_half_the_nyquist_frequency(frequency, expected, axis):
+    # A Hann window lets less than 1e-3 of the power leak as far as 0.05 cycles per pixel.
+    assert sharpness(stripes(frequency, axis=axis)).spectral.item() == pytest.approx(
+        expected, abs=1e-3
+    )
+
+
+def test_blur_lowers_both_and_brightness_neither():
+    sharp = noise(1, 3, 32, 40) / 4
+    blurred = [F.gaussian_blur(sharp, [9, 9], [sigma, sigma]) for sigma in (0.5, 1.0, 2.0)]
+    for measure in (0, 1):
+        values = [sharpness(p)[measure].item() for p in [sharp, *blurred]]
+        assert values == sorted(values, reverse=True) and values[-1] < values[0] / 10
+    for a, b in zip(sharpness(sharp), sharpness(sharp + 0.3), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=0)
+
+
+def test_an_even_picture_is_not_sharp_at_all():
+    found = sharpness(torch.full((2, 1, 8, 12), 0.3))
+    assert found.spectral.tolist() == [0, 0]
+    assert found.laplacian.max() < 1e-12
+
+
+@pytest.mark.parametrize("bad", [torch.zeros(3, 8, 8), torch.zeros(1, 3, 2, 8)])
+def test_sharpness_names_what_it_cannot_take(bad):
+    with pytest.raises(ValueError, match="float pictures"):
+        sharpness(bad)
+    with pytest.raises(ValueError, match="uint8"):
+        sharpness(torch.zeros(1, 3, 8, 8, dtype=torch.uint8))
+
+
+def test_frechet_distance_is_the_textbook_formula():
+    mix = noise(5, 5, seed=1)
+    a, b = noise(40, 5) @ mix + 1, noise(60, 5, seed=2)
+    A, B = np.cov(a.double().T), np.cov(b.double().T)
+    shift = (a.double().mean(0) - b.double().mean(0)).square().sum().item()
+    expected = shift + np.trace(A + B - 2 * scipy.linalg.sqrtm(A @ B).real)
+    assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-6)
+    assert frechet_distance(b, a) == pytest.approx(expected, rel=1e-6)
+
+
+def test_frechet_distance_in_closed_forms():
+    a = noise(50, 4).double()
+    assert frechet_distance(a, a.flip(0)) == pytest.approx(0, abs=1e-9)
+    moved = torch.tensor([3.0, 0, -4, 0])
+    assert frechet_distance(a, a + moved) == pytest.approx(25, rel=1e-9)
+    # Stretched by s about its mean, a Gaussian is off by tr(A) (s - 1)²; F = 1 works as well.
+    for features in (a - a.mean(0), (a - a.mean(0))[:, :1]):
+        spread = features.var(0).sum().item()
+        assert frechet_distance(features, 3 * features) == pytest.approx(4 * spread, rel=1e-9)
+
+
+def test_frechet_distance_of_fewer_examples_than_features():
+    few = noise(3, 8).double()
+    assert frechet_distance(few, few + 1) == pytest.approx(8, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "sentence"),
+    [
+        (torch.zeros(3, 2), torch.zeros(3, 4), r"\(3, 2\) and \(3, 4\)"),
+        (torch.zeros(1, 2), torch.zeros(3, 2), "two examples or more"),
+        (torch.zeros(3, 2), torch.full((3, 2), torch.nan), "NaN or infinity"),
+    ],
+)
+def test_frechet_distance_names_what_it_cannot_take(a, b, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        frechet_distance(a, b)
+
+
+def test_pixel_change_counts_pixels_not_channels():
+    before = torch.full((2, 3, 5, 7), 100, dtype=torch.uint8)
+    after = before.clone()
+    after[0, :, 1, 2] = 141  # one pixel, three channels, 41 levels
+    after[1, 0, 3, 4] = 140  # 40 is not more than 40
+    result = pixel_change(before, after)
+    assert result.changed == 0.5
+    assert result.mean_absolute == pytest.approx((3 * 41 + 40) / (2 * 3 * 5 * 7))
+
+
+def test_channel_correlation_tells_grey_points_from_coloured_ones():
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randint(0, 100, (4, 3, 32, 33), generator=generator, dtype=torch.uint8)
+    before = torch.full_like(noise, 100)
+    assert abs(pixel_change(before, before + noise).channel_correlation) < 0.05
+    grey = before + noise[:, :1]
+    assert pixel_change(before, grey).channel_correlation == pytest.approx(1)
+    assert math.isnan(pixel_change(before, before).channel_correlation)
+
+
+def test_pixel_change_refuses_floats_and_other_shapes():
+    images = torch.zeros(2, 3, 5, 7, dtype=torch.uint8)
+    with pytest.raises(ValueError, match="to_image"):
+        pixel_change(images, images.float())
+    with pytest.raises(ValueError, match="one shape"):
+        pixel_change(images, images[:1])
