@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from course_lib import datasets, evaluation, figures, plots, training
+from course_lib import datasets, evaluation, figures, latents, plots, training
 from course_lib.likelihoods import Bernoulli, OptimalGaussian
 from course_lib.models import FullyConnectedVAE, code
 from course_lib.objectives import WarmUp, elbo, squared_error
@@ -21,6 +21,7 @@ COLUMNS = 8  # pictures in a row of a sheet
 BATCH = 100  # pictures that are scored at a time
 DECODED = 3200  # pictures that are decoded at a time to score them: 10 MB of MNIST's
 SEVERAL = 1000  # pictures that say which latent elements are in use
+FITTED, COMPONENTS = 10_000, 10  # codes that a density is fitted to, and its Gaussians
 
 
 def train(
@@ -92,6 +93,12 @@ def train(
             "--folder, or delete this one."
         )
     splits = _pictures(data, binarise)
+    if model == "ae" and min(len(splits.train), FITTED) <= latent_dim:
+        raise ValueError(
+            f"{len(splits.train)} training pictures are too few to fit a density to codes of "
+            f"{latent_dim} elements, which an autoencoder's samples need: choose a smaller "
+            "--latent-dim."
+        )
     transform = _transform(splits.train, crop)
     if likelihood == "bernoulli":
         _check_black_and_white(transform(splits.train[:BATCH]))
@@ -112,7 +119,7 @@ def train(
     _write(folder / "history.json", json.dumps(state.history, indent=1).encode())
     sheet = reconstructions(state.model, splits.test, transform)
     _write(folder / "reconstructions.png", sheet.png())
-    codes = None if model == "vae" else _codes(state.model, splits.train, transform)
+    codes = None if model == "vae" else _codes(state.model, splits.train[:FITTED], transform)
     sheet = samples(state.model, codes, seed)
     _write(folder / "samples.png", sheet.png())
     measured = {
@@ -220,22 +227,22 @@ def samples(model: nn.Module, codes: Tensor | None = None, seed: int = 0) -> fig
     ----------
     model : nn.Module
     codes : Tensor, optional
-        (N, K). New codes are drawn from a Gaussian fitted to these, as an autoencoder needs it,
-        which has no prior; without them from the prior N(0, I).
+        (N, K). New codes are drawn from a mixture of Gaussians fitted to these, as an autoencoder
+        needs it, which has no prior; without them from the prior N(0, I).
     seed : int
 
     Returns
     -------
     AltFigure
     """
-    n, generator = COLUMNS**2, torch.Generator().manual_seed(seed)
+    n = COLUMNS**2
     if codes is None:
-        made, source = model.sample(n, generator), "the prior N(0, I)"
+        made, source = model.sample(n, torch.Generator().manual_seed(seed)), "the prior N(0, I)"
     else:
-        # Sums of the codes' own deviations, weighted at random, have the codes' covariance.
-        weights = torch.randn(n, len(codes), generator=generator) / sqrt(len(codes) - 1)
-        made = model.decode(codes.mean(0) + weights.to(codes) @ (codes - codes.mean(0)))
-        source = "a Gaussian fitted to the codes of the training pictures"
+        components = min(COMPONENTS, (len(codes) - 1) // codes.shape[1])
+        density = latents.fit_density(codes, components, seed)
+        made = model.decode(density.sample(n, seed).to(codes))
+        source = f"{components} Gaussians fitted to the codes of training pictures"
     return plots.grid(made, columns=COLUMNS, title=f"Decoded codes drawn from {source}")
 
 

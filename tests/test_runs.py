@@ -210,6 +210,7 @@ MISTAKES = {
     "no such file": ({"--data": "nowhere/faces.npy"}, [], "There is no folder 'nowhere'"),
     "floats": ({"--data": "floats.npy"}, [], "uint8 from 0 to 255 was expected"),
     "too few": ({"--data": "few.npy"}, [], "15 pictures or more"),
+    "too few for a density": ({"--model": "ae", "--latent-dim": 56}, [], "smaller --latent-dim"),
     "nothing to resume": ({}, ["--resume"], "train first"),
     "no step": ({"--lr": 0}, [], "lr=0.0, but it must be positive"),
     "diverging": ({"--lr": 1e30}, [], "try a smaller lr"),
