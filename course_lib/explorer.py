@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from traitlets import Dict, Float, HasTraits, Int, List, observe, validate
 
-from course_lib import latents
+from course_lib import latents, models
 from course_lib.evaluation import PixelChange, pixel_change
 from course_lib.figures import difference
 from course_lib.plots import THRESHOLD
@@ -137,7 +137,7 @@ def explore(model: nn.Module, x: Tensor, state: ExplorerState) -> Exploration:
     Parameters
     ----------
     model : nn.Module
-        With ``encode`` and ``decode``.
+        With ``encode`` and ``decode``; of a posterior, the mean is edited.
     x : Tensor
         One transformed picture, (1, C, H, W), float in [-1, 1].
     state : ExplorerState
@@ -148,7 +148,7 @@ def explore(model: nn.Module, x: Tensor, state: ExplorerState) -> Exploration:
     Exploration
         On the CPU.
     """
-    code = model.encode(x.to(next(model.parameters()).device))
+    code = models.code(model, x.to(next(model.parameters()).device))
     edited = latents.set_elements(latents.shift(code, state.shift), state.edits)
     original, before, after = (
         to_image(picture.cpu()) for picture in (x, model.decode(code), model.decode(edited))
@@ -171,7 +171,7 @@ def reproduce(state: ExplorerState) -> str:
     """
     lines = [
         f"x = transform(images[{state.image}:{state.image + 1}])",
-        "z = model.encode(x)",
+        "z = models.code(model, x)",
         f"z = latents.shift(z, {state.shift!r})" if state.shift else "",
         f"z = latents.set_elements(z, {state.edits})" if state.edits else "",
         "edited = transforms.to_image(model.decode(z))",

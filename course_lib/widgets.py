@@ -15,6 +15,7 @@ from traitlets import Unicode
 
 from course_lib import plots
 from course_lib.explorer import GAIN, Exploration, ExplorerState, explore, reproduce
+from course_lib.models import code
 from course_lib.plots import THRESHOLD
 from course_lib.transforms import face_transform
 
@@ -274,7 +275,7 @@ def _named(models: nn.Module | Mapping[str, nn.Module]) -> dict[str, nn.Module]:
 
 @torch.inference_mode()
 def _codes(model: nn.Module, x: Tensor) -> Tensor:
-    return model.encode(x.to(next(model.parameters()).device)).cpu()
+    return code(model, x.to(next(model.parameters()).device)).cpu()
 
 
 def _numbers(seen: Exploration) -> str:
