@@ -12,7 +12,7 @@ INSTALL = $(BIN)/python -m pip install $(if $(TORCH_INDEX),--extra-index-url $(T
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 NOTEBOOKS = $(if $(NB),$(wildcard notebooks/$(NB)*.ipynb),$(wildcard notebooks/*.ipynb))
 
-.PHONY: help lab test browser lint format notebook slides benchmarks constraints clean distclean
+.PHONY: help lab test browser lint format notebook claims slides benchmarks constraints clean distclean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,10 @@ format: $(VENV)/.installed ## Mend the style of code and notebooks
 notebook: $(VENV)/.installed ## Execute and clean one notebook (NB=02) or all, ready to commit
 	@$(if $(NOTEBOOKS),,echo "No notebook starts with $(NB); see notebooks/."; exit 2)
 	$(BIN)/python -m course_lib execute $(NOTEBOOKS)
+	@$(MAKE) --no-print-directory claims > /dev/null
+
+claims: $(VENV)/.installed ## List all claims that the notebooks state, in README.md too
+	$(BIN)/python -m course_lib claims $(wildcard notebooks/*.ipynb) --write README.md
 
 slides: $(VENV)/.installed ## Export the notebooks as offline slides to build/slides
 	$(BIN)/python -m course_lib slides $(NOTEBOOKS)

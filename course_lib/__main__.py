@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from course_lib import notebooks
+from course_lib import claims, notebooks
 
 app = typer.Typer(
     help="Work on the course's notebooks, or train a model on pictures.",
@@ -47,6 +47,20 @@ def slides(
     """Export notebooks as reveal.js slides that work offline."""
     for deck in notebooks.slides(paths, folder):
         typer.echo(deck)
+
+
+@app.command("claims")
+def claims_command(
+    paths: Notebooks,
+    write: Annotated[
+        Path | None, typer.Option(help="Put the table into this file too, between its marks.")
+    ] = None,
+) -> None:
+    """Print every claim and verdict that executed notebooks state, as Markdown tables."""
+    table = claims.table(claims.collect(paths))
+    typer.echo(table)
+    if write is not None:
+        claims.write(table, write)
 
 
 @app.command()

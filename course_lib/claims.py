@@ -13,8 +13,11 @@ from typing import NamedTuple
 
 import nbformat
 
+from course_lib.paths import written_beside
+
 MARKS = {True: "✓", False: "✗"}
 VERDICTS = ("true", "half true", "false")
+START, END = "<!-- claims -->", "<!-- end of claims -->"  # where a file shows the table
 _CLAIM = re.compile(r"^([✓✗]) (?!“)(.+) \[(.+)\]$", re.MULTILINE)
 _VERDICT = re.compile(r"^([✓✗]) “(.+)” is ([A-Z ]+)\.$", re.MULTILINE)
 
@@ -173,6 +176,24 @@ def table(stated: Sequence[Stated]) -> str:
         if rows:
             parts.append("\n".join([f"| {head} | notebook |", "| --- | --- | --- |", *rows]))
     return "\n\n".join(parts)
+
+
+def write(table: str, path: str | Path) -> None:
+    """Replace what stands between the marks of a file, `START` and `END`.
+
+    Raises
+    ------
+    ValueError
+        If the file has no such marks.
+    """
+    path = Path(path)
+    text = path.read_text(encoding="utf-8")
+    before, start, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    if not start or not end:
+        raise ValueError(f"{path} has no place for claims: add the lines {START} and {END} to it.")
+    with written_beside(path) as beside:
+        beside.write_text(f"{before}{start}\n{table}\n{end}{after}", encoding="utf-8", newline="\n")
 
 
 def _row(stated: Stated) -> str:

@@ -1,10 +1,16 @@
 """Claims say what was measured; verdicts stand on them; both can be read back from notebooks."""
 
+import sys
+from pathlib import Path
+
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from course_lib.claims import Stated, claim, collect, table, verdict
+from course_lib import __main__
+from course_lib.claims import END, START, Stated, claim, collect, table, verdict
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.mark.parametrize(
@@ -87,3 +93,33 @@ def test_the_table_is_markdown_with_what_people_say_first(notebook):
         "| ✓ error [grey levels] is small | 0.5 < 1 | 07 |",
         r"| ✗ error is \|tiny\| | 2 < 1 | 07 |",
     ]
+
+
+def test_the_command_prints_the_table_and_puts_it_between_the_marks(
+    notebook, tmp_path, monkeypatch, capsys
+):
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{START}\nold\n{END}\nafter\n")
+    monkeypatch.setattr(sys, "argv", ["course_lib", "claims", str(notebook), "--write", str(page)])
+    with pytest.raises(SystemExit) as stop:
+        __main__.main()
+    expected = table(collect([notebook]))
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == expected + "\n"
+    assert page.read_text() == f"before\n{START}\n{expected}\n{END}\nafter\n"
+
+
+def test_a_page_without_marks_is_named_and_left_alone(notebook, tmp_path, monkeypatch):
+    page = tmp_path / "page.md"
+    page.write_text("no marks")
+    monkeypatch.setattr(sys, "argv", ["course_lib", "claims", str(notebook), "--write", str(page)])
+    with pytest.raises(SystemExit, match="has no place for claims"):
+        __main__.main()
+    assert page.read_text() == "no marks"
+
+
+def test_the_readme_shows_what_the_notebooks_state():
+    shown = (ROOT / "README.md").read_text(encoding="utf-8").partition(START)[2].partition(END)[0]
+    stated = collect(sorted((ROOT / "notebooks").glob("*.ipynb")))
+    assert shown.strip() == table(stated), "run `make claims` and commit README.md"
+    assert any(s.heard for s in stated) and any(not s.heard for s in stated)

@@ -197,7 +197,7 @@ def test_auroc_is_the_share_of_pairs_in_the_right_order():
         (
             lambda: factor_recovery(*(torch.zeros(s) for s in ((9, 2), (8, 3), (5, 2), (5, 3)))),
             "as many codes as",
-        ),  # noqa: E501
+        ),
         (lambda: auroc(torch.zeros(0), torch.zeros(3)), "0 normal and 3 anomalous"),
         (lambda: auroc(torch.zeros(2), torch.tensor([float("nan")])), "NaN"),
     ],

@@ -9,6 +9,8 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from course_lib.claims import MARKS, Claim
+
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
@@ -169,6 +171,15 @@ def small(notebook, path):
         yield f"the file has {path.stat().st_size:,} bytes, fewer than {LARGEST:,} are allowed"
 
 
+def claims_hold(notebook, path):
+    """Show no claim that its measurement does not bear out."""
+    for name, cell in cells(notebook, "code"):
+        for output in cell.outputs:
+            for line in output.get("text", "").splitlines():
+                if line.startswith(MARKS[False]):
+                    yield f"{name} shows {line}"
+
+
 RULES = [
     valid,
     run_in_order,
@@ -183,6 +194,7 @@ RULES = [
     clean_metadata,
     one_link_onward,
     small,
+    claims_hold,
 ]
 by_name = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 
@@ -250,6 +262,7 @@ def spoil_size(notebook, path):
 
 STDERR = [NotebookNode(output_type="stream", name="stderr", text="Warning: careful")]
 RAISED = [new_output("error", ename="ValueError", evalue="no", traceback=[])]
+FALSE_CLAIM = [new_output("stream", text=f"✓ first\n{Claim('it is so', 3.0, '<', 2.0)}\n")]
 PATH_SHOWN = [new_output("stream", text="saved in /home/someone/faces.npy")]
 
 SPOILED = [
@@ -276,6 +289,7 @@ SPOILED = [
     (one_link_onward, lambda n, p: put(n, 3, source="Next: [it](c.ipynb)"), "b.ipynb"),
     (one_link_onward, lambda n, p: p.with_name("b.ipynb").unlink(), "no file"),
     (small, spoil_size, "1,500,000 bytes"),
+    (claims_hold, lambda n, p: put(n, 1, outputs=FALSE_CLAIM), "✗ it is so [3 < 2]"),
 ]
 
 
