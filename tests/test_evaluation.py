@@ -182,6 +182,12 @@ def test_factors_that_are_linear_in_the_code_are_read_and_others_not():
     torch.testing.assert_close(found, torch.tensor([1, 0.5, 0]).double(), atol=0.15, rtol=0)
     assert found[0] > 0.999
 
+    design = torch.cat([codes, torch.ones(700, 1)], dim=1).double()
+    weights = torch.linalg.lstsq(design[:500], factors[:500].double()).solution
+    truth = factors[500:].double()
+    missed = (design[500:] @ weights - truth).square().sum(0)
+    torch.testing.assert_close(found, 1 - missed / ((truth - truth.mean(0)) ** 2).sum(0))
+
 
 def test_auroc_is_the_share_of_pairs_in_the_right_order():
     generator = torch.Generator().manual_seed(0)
@@ -191,15 +197,25 @@ def test_auroc_is_the_share_of_pairs_in_the_right_order():
     assert auroc(torch.tensor([1.0, 2.0]), torch.tensor([3.0])) == 1
 
 
+def recovery(*shapes, fill=0.0):
+    return factor_recovery(*(torch.full(shape, fill) for shape in shapes))
+
+
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
+        (lambda: recovery((9, 2), (8, 3), (5, 2), (5, 3)), "as many codes as"),
+        (lambda: recovery((9, 2), (9, 3), (5, 4), (5, 3)), "from one model"),
+        (lambda: recovery((9, 2), (9, 3), (5, 2), (5, 4)), r"\(5, 4\), but expects"),
+        (lambda: recovery((9, 2), (9, 3), (1, 2), (1, 3)), "two pictures or more"),
+        (lambda: recovery((9, 2), (9, 3), (5, 2), (5, 3), fill=math.nan), "recovery got NaN"),
+        (lambda: auroc(torch.zeros(0), torch.zeros(3)), r"shape \(0,\) and \(3,\)"),
+        (lambda: auroc(torch.zeros(2, 1), torch.zeros(3, 1)), "one number per picture"),
+        (lambda: auroc(torch.zeros(2), torch.tensor([math.nan])), "auroc got NaN"),
         (
-            lambda: factor_recovery(*(torch.zeros(s) for s in ((9, 2), (8, 3), (5, 2), (5, 3)))),
-            "as many codes as",
+            lambda: aggregate_posterior(FullyConnectedVAE((1, 5, 7)), torch.zeros(0, 1, 5, 7)),
+            "got no pictures",
         ),
-        (lambda: auroc(torch.zeros(0), torch.zeros(3)), "0 normal and 3 anomalous"),
-        (lambda: auroc(torch.zeros(2), torch.tensor([float("nan")])), "NaN"),
     ],
 )
 def test_what_cannot_be_measured_is_named(call, sentence):

@@ -124,6 +124,12 @@ def test_a_density_survives_elements_that_never_move():
     assert drawn[:, 2:].abs().max() < 0.2
 
 
+def test_a_density_knows_its_own_latent_space_only():
+    density = latents.fit_density(sheet(100), components=2)
+    with pytest.raises(ValueError, match="5 elements.*codes of 2"):
+        density.log_prob(torch.zeros(3, 5))
+
+
 @pytest.mark.parametrize(
     ("codes", "components", "sentence"),
     [

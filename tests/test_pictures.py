@@ -52,6 +52,14 @@ def test_blur_lowers_both_and_brightness_neither():
         torch.testing.assert_close(a, b, rtol=1e-4, atol=0)
 
 
+def test_noise_counts_as_sharp():
+    smooth = stripes(0.1) / 2
+    for clean, noisy in zip(
+        sharpness(smooth), sharpness(smooth + 0.2 * noise(1, 3, 48, 64)), strict=True
+    ):
+        assert noisy > 1.5 * clean
+
+
 def test_an_even_picture_is_not_sharp_at_all():
     found = sharpness(torch.full((2, 1, 8, 12), 0.3))
     assert found.spectral.tolist() == [0, 0]

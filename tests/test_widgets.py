@@ -10,10 +10,10 @@ from ipywidgets.widgets.widget import _instances
 from PIL import Image
 from torch import nn
 
-from course_lib import latents, transforms
+from course_lib import latents, models, transforms
 from course_lib.evaluation import pixel_change
 from course_lib.explorer import MOST_ELEMENTS, ExplorerState, explore, reproduce
-from course_lib.models import FullyConnectedAutoencoder
+from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
 from course_lib.widgets import COLUMNS, LatentExplorer
 
 SHAPE, LATENT = (3, 6, 5), 17
@@ -120,6 +120,20 @@ def test_explore_edits_the_code_and_measures_the_change(model, images):
     assert seen.change.mean_absolute > 0
 
 
+def test_explore_edits_the_mean_of_a_posterior(images):
+    torch.manual_seed(0)
+    vae = FullyConnectedVAE(SHAPE, 13, LATENT)
+    state = ExplorerState(4, LATENT)
+    state.edits = {3: 2.0}
+    x = transform(images[1:2])
+    seen = explore(vae, x, state)
+    assert torch.equal(seen.code, latents.set_elements(vae.encode(x).mean, {3: 2.0}))
+    assert torch.equal(seen.reconstruction, transforms.to_image(vae(x)))
+    assert LatentExplorer(
+        {"AE": FullyConnectedAutoencoder(SHAPE, 9), "VAE": vae}, images, transform=transform
+    ).seen
+
+
 def test_an_untouched_state_changes_nothing(model, images):
     seen = explore(model, transform(images[:1]), ExplorerState(4, LATENT))
     assert torch.equal(seen.reconstruction, seen.edited)
@@ -131,7 +145,8 @@ def test_the_printed_code_makes_the_picture_on_screen(explorer, model, images):
     explorer.state.image, explorer.state.shift, explorer.state.edits = 2, 0.5, {3: 2.0, 11: 8.0}
     code = reproduce(explorer.state)
     names = {"model": model, "images": images, "transform": transform}
-    exec(code, names | {"latents": latents, "transforms": transforms}, scope := {})
+    modules = {"latents": latents, "models": models, "transforms": transforms}
+    exec(code, names | modules, scope := {})
 
     assert "latents.set_elements(z, {3: 2.0, 11: 8.0})" in code
     assert torch.equal(scope["edited"][0], on_screen(explorer, "edited"))
