@@ -118,7 +118,7 @@ def aggregate_posterior(model: nn.Module, x: Tensor) -> AggregatePosterior:
 
     A prior sample is one of these codes only as far as q(z) and p(z) = N(0, I) agree. The mean
     rate is the information that a code has about its picture plus KL(q(z) ‖ p(z)) (Hoffman and
-    Johnson 2016, *ELBO surgery*, equation 8).
+    Johnson 2016, *ELBO surgery*).
 
     Parameters
     ----------
@@ -139,7 +139,13 @@ def aggregate_posterior(model: nn.Module, x: Tensor) -> AggregatePosterior:
     ------
     TypeError
         If the model has no posterior.
+    ValueError
+        If there are no pictures.
     """
+    if len(x) == 0:
+        raise ValueError(
+            "aggregate_posterior got no pictures: pass many more than there are latent elements."
+        )
     with _evaluating(model):
         parts = [posterior(model, part) for part in x.split(BATCH)]
     means = torch.cat([q.mean for q in parts]).double()
@@ -184,7 +190,7 @@ def factor_recovery(
     codes, factors : Tensor
         (N, K) and (N, F): what the probe is fitted to; N well above K.
     test_codes, test_factors : Tensor
-        (M, K) and (M, F): what it is judged by.
+        (M, K) and (M, F): what it is judged by; M of at least 2.
 
     Returns
     -------
@@ -194,16 +200,23 @@ def factor_recovery(
     Raises
     ------
     ValueError
-        If the shapes do not fit.
+        If the shapes do not fit, or NaN or infinity is among the numbers.
     """
-    pairs = ((codes, factors), (test_codes, test_factors))
-    if any(a.ndim != 2 or b.ndim != 2 or len(a) != len(b) for a, b in pairs):
-        shapes = ", ".join(str(tuple(t.shape)) for pair in pairs for t in pair)
+    given = (codes, factors, test_codes, test_factors)
+    if (
+        any(t.ndim != 2 for t in given)
+        or (len(codes), len(test_codes)) != (len(factors), len(test_factors))
+        or (codes.shape[1], factors.shape[1]) != (test_codes.shape[1], test_factors.shape[1])
+        or min(len(codes), len(test_codes)) < 2
+    ):
         raise ValueError(
-            f"factor_recovery got {shapes}, but expects (N, K), (N, F), (M, K), (M, F): as many "
-            "codes as factors, from the same pictures."
+            f"factor_recovery got {', '.join(str(tuple(t.shape)) for t in given)}, but expects "
+            "(N, K), (N, F), (M, K), (M, F) of two pictures or more: pass as many codes as rows of "
+            "factors, all from one model."
         )
-    (x, y), (test_x, test_y) = ([t.detach().cpu().double().numpy() for t in p] for p in pairs)
+    if not all(t.isfinite().all() for t in given):
+        raise ValueError("factor_recovery got NaN or infinity: look at what produced the codes.")
+    x, y, test_x, test_y = (t.detach().cpu().double().numpy() for t in given)
     probe = LinearRegression().fit(x, y)
     return torch.from_numpy(r2_score(test_y, probe.predict(test_x), multioutput="raw_values"))
 
@@ -224,15 +237,18 @@ def auroc(normal: Tensor, anomalous: Tensor) -> float:
     Raises
     ------
     ValueError
-        If either is empty, or NaN is among them.
+        If either is empty or not one row, or NaN or infinity is among them.
     """
-    labels = torch.cat([torch.zeros(len(normal)), torch.ones(len(anomalous))])
-    if len(normal) == 0 or len(anomalous) == 0:
+    if (normal.ndim, anomalous.ndim) != (1, 1) or 0 in (len(normal), len(anomalous)):
         raise ValueError(
-            f"auroc got {len(normal)} normal and {len(anomalous)} anomalous scores, but needs "
-            "some of each."
+            f"auroc got scores of shape {tuple(normal.shape)} and {tuple(anomalous.shape)}, but "
+            "expects (n,) and (m,): pass one number per picture, and some pictures of each kind."
         )
-    return float(roc_auc_score(labels, torch.cat([normal, anomalous]).detach().cpu()))
+    scores = torch.cat([normal, anomalous]).detach().cpu()
+    if not scores.isfinite().all():
+        raise ValueError("auroc got NaN or infinity: find out which picture scores so.")
+    labels = torch.cat([torch.zeros(len(normal)), torch.ones(len(anomalous))])
+    return float(roc_auc_score(labels, scores))
 
 
 @contextmanager

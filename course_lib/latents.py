@@ -149,6 +149,12 @@ class Density:
     def log_prob(self, z: Tensor) -> Tensor:
         """Log density of codes (n, K), in nats, as (n,) float64: how far "on the map" they are."""
         _check(z)
+        (k,) = self.distribution.event_shape
+        if z.shape[1] != k:
+            raise ValueError(
+                f"The code has {z.shape[1]} elements, but the density was fitted to codes of {k}: "
+                "encode with the same model."
+            )
         return self.distribution.log_prob(z.detach().cpu().double())
 
 

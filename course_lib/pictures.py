@@ -83,7 +83,7 @@ def sharpness(pictures: Tensor) -> Sharpness:
         ``laplacian`` (n,): variance of the discrete Laplacian over the picture's inner pixels, in
         squared units of the pixels (Pech-Pacheco et al. 2000); ``spectral`` (n,): the share of
         the picture's power, its mean left out and its rim faded by a Hann window, that lies above
-        half the Nyquist frequency in any direction; 0 for an even picture.
+        half the Nyquist frequency along its rows or its columns; 0 for an even picture.
 
     Raises
     ------
