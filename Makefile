@@ -53,7 +53,7 @@ claims: $(VENV)/.installed ## List all claims that the notebooks state, in READM
 slides: $(VENV)/.installed ## Export the notebooks as offline slides to build/slides
 	$(BIN)/python -m course_lib slides $(NOTEBOOKS)
 
-benchmarks: $(VENV)/.installed ## Measure the speed of training and the memory of loading
+benchmarks: $(VENV)/.installed ## Measure speed, memory, and a published curve
 	$(INSTALL) -e ".[benchmarks]"
 	for script in tests/benchmarks/*.py; do $(BIN)/python $$script || exit; done
 
