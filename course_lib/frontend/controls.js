@@ -1,0 +1,71 @@
+// What a hand moves, made of the browser's own controls: they bring the keyboard and the names
+// that screen readers read out.
+
+let made = 0; // gives every control on a page an id of its own
+
+/** An element with attributes and children; `on…` attributes are listeners. */
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+/** A button; `label` is its name where the text alone would not say enough. */
+export function button(text, onclick, label) {
+  return make("button", { type: "button", onclick, "aria-label": label, title: label }, text);
+}
+
+/**
+ * A labelled slider with its value beside it.
+ *
+ * `move(value)` is called while it moves, `rest()` once it is let go or after a key. `show(value)`
+ * moves it without calling either; a value between two steps is shown as it is, not snapped.
+ */
+export function slider({ label, min, max, step, decimals, format, move, rest = () => {}, name }) {
+  const id = `course-control-${++made}`;
+  const words = format ?? ((value) => value.toFixed(decimals).replace("-", "\u2212"));
+  const input = make("input", {
+    type: "range", id, min, max, step, "aria-label": name,
+    oninput: () => {
+      readout.textContent = words(input.valueAsNumber);
+      input.setAttribute("aria-valuetext", readout.textContent);
+      move(input.valueAsNumber);
+    },
+    onchange: () => rest(),
+  });
+  const readout = make("output", { for: id, "aria-live": "off" });
+  const title = make("label", { for: id }, label);
+  const element = make("div", { class: "course-slider" }, title, input, readout);
+  const show = (value) => {
+    if (value > Number(input.max)) input.max = Math.ceil(value);
+    if (value < Number(input.min)) input.min = Math.floor(value);
+    const nearest = Number(input.min) + Math.round((value - input.min) / step) * step;
+    // A slider that stands right is being dragged, perhaps: leave it in the hand.
+    if (Math.abs(input.valueAsNumber - nearest) > step / 2) input.value = nearest;
+    readout.textContent = words(value);
+    input.setAttribute("aria-valuetext", readout.textContent);
+  };
+  return { element, input, title, show };
+}
+
+/** Keep what is typed in an explorer from the notebook around it, which has keys of its own. */
+export function ownKeys(element) {
+  element.setAttribute("data-lm-suppress-shortcuts", "true");
+  for (const kind of ["keydown", "keypress", "keyup"]) {
+    element.addEventListener(kind, (event) => event.stopPropagation());
+  }
+}
+
+/** Say when the kernel that stands behind a widget is gone; returns the line that says it. */
+export function kernelWatch(model, sentence) {
+  const line = make("p", { class: "course-message", role: "alert" });
+  model.on("comm_live_update", () => {
+    line.textContent = sentence;
+  });
+  return line;
+}
