@@ -1,13 +1,14 @@
-"""The explorer without its view: what was chosen, and what the model makes of it."""
+"""The explorer without its view: what was chosen, and what the models make of it."""
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from traitlets import Dict, Float, HasTraits, Int, List, observe, validate
+from traitlets import Dict, Enum, Float, HasTraits, Int, List, observe, validate
 
-from course_lib import latents, models
+from course_lib import latents
 from course_lib.evaluation import PixelChange, pixel_change
 from course_lib.figures import difference
 from course_lib.plots import THRESHOLD
@@ -15,6 +16,8 @@ from course_lib.transforms import to_image
 
 MOST_ELEMENTS = 12  # more sliders do not fit on a screen
 GAIN = 2.0  # of the difference picture; fixed, so that pictures can be compared while dragging
+ORIGINS = ("image", "prior", "density")
+CHOICE = ("image", "origin", "draw", "target", "step", "moves", "shift", "edits", "elements")
 
 
 class ExplorerState(HasTraits):
@@ -24,13 +27,26 @@ class ExplorerState(HasTraits):
     ----------
     image_count, latent_dim : int
         Bounds of what can be chosen.
+    models : sequence of str
+        Names of the models, each with a map of its own.
+    origins : sequence of str
+        Where codes can come from, of `ORIGINS`.
 
     Attributes
     ----------
     image : int
         Which of the images.
+    origin : {"image", "prior", "density"}
+        Whose code is edited: the image's, draw number `draw` from N(0, I), or from the density
+        fitted to the codes of the training pictures.
+    draw : int
+        Which draw; the same number draws the same code.
+    target, step : int, float
+        A step of 0 to 1 from this code towards the code of the image `target`.
+    moves : dict from model to two numbers
+        How far its code is moved along the two directions of its map.
     shift : float
-        Added to every latent element, before the edits.
+        Added to every latent element, after the steps above and before the edits.
     edits : dict from element to value
         Elements set by hand. Assign a new dict, or use `set_element` and `forget`.
     elements : list of int
@@ -43,11 +59,22 @@ class ExplorerState(HasTraits):
     """
 
     image = Int(0)
+    origin = Enum(ORIGINS, "image")
+    draw = Int(0)
+    target = Int(0)
+    step = Float(0.0)
+    moves = Dict()
     shift = Float(0.0)
     edits = Dict(key_trait=Int(), value_trait=Float())
     elements = List(Int())
 
-    def __init__(self, image_count: int, latent_dim: int):
+    def __init__(
+        self,
+        image_count: int,
+        latent_dim: int,
+        models: tuple[str, ...] = (),
+        origins: tuple[str, ...] = ORIGINS,
+    ):
         if image_count < 1 or latent_dim < 1:
             raise ValueError(
                 f"ExplorerState got {image_count} images and {latent_dim} latent elements, but "
@@ -55,6 +82,7 @@ class ExplorerState(HasTraits):
             )
         super().__init__()
         self.image_count, self.latent_dim = image_count, latent_dim
+        self.models, self.origins = tuple(models), tuple(origins)
 
     def set_element(self, element: int, value: float) -> None:
         """Set one latent element by hand."""
@@ -76,16 +104,76 @@ class ExplorerState(HasTraits):
             self.elements = [e for e in self.elements if e != element]
 
     def reset(self) -> None:
-        """Undo all edits and the shift; image and sliders stay."""
+        """Undo all that was done to the code; what is edited, and the sliders, stay."""
+        self.choice = {**self.choice, "step": 0.0, "moves": {}, "shift": 0.0, "edits": []}
+
+    @property
+    def choice(self) -> dict:
+        """All of the above as plain numbers, lists and texts, to send or to store; assign one to
+        choose all at once."""
+        choice = {name: getattr(self, name) for name in CHOICE}
+        return choice | {
+            "moves": {name: list(move) for name, move in self.moves.items()},
+            "edits": [[element, value] for element, value in self.edits.items()],
+        }
+
+    @choice.setter
+    def choice(self, choice: Mapping) -> None:
+        edits = {int(element): float(value) for element, value in choice["edits"]}
+        values = {**choice, "edits": edits}
+        trial = ExplorerState(self.image_count, self.latent_dim, self.models, self.origins)
+        for name, value in values.items():  # what is impossible is refused here
+            setattr(trial, name, value)
         with self.hold_trait_notifications():
-            self.shift, self.edits = 0.0, {}
+            for name, value in values.items():
+                setattr(self, name, value)
 
     def __repr__(self) -> str:
-        return f"image {self.image}, shift {self.shift:g}, edits {self.edits}"
+        start = f"image {self.image}" if self.origin == "image" else f"{self.origin} {self.draw}"
+        if self.step:
+            start += f", {self.step:g} of the way to image {self.target}"
+        moved = f", moves {self.moves}" if self.moves else ""
+        return f"{start}{moved}, shift {self.shift:g}, edits {self.edits}"
 
-    @validate("image")
+    @validate("image", "target")
     def _check_image(self, proposal):
         return _within(proposal.value, self.image_count, "image")
+
+    @validate("origin")
+    def _check_origin(self, proposal):
+        if proposal.value not in self.origins:
+            raise ValueError(
+                "There is no fitted density to draw from: give the explorer training pictures, "
+                "training=faces.train."
+            )
+        return proposal.value
+
+    @validate("draw")
+    def _check_draw(self, proposal):
+        if proposal.value < 0:
+            raise ValueError(f"There is no draw {proposal.value}: choose 0 or more.")
+        return proposal.value
+
+    @validate("step")
+    def _check_step(self, proposal):
+        if not 0 <= proposal.value <= 1:
+            raise ValueError(
+                f"A step of {proposal.value:g} leads off the line: choose one from 0, this face, "
+                "to 1, that one."
+            )
+        return proposal.value
+
+    @validate("moves")
+    def _check_moves(self, proposal):
+        for name, move in proposal.value.items():
+            if name not in self.models or len(move) != 2:
+                raise ValueError(
+                    f"There is no move {move} of a model {name!r}: give two numbers to one of "
+                    f"{', '.join(self.models) or 'no models'}."
+                )
+            for amount in move:
+                _finite(amount, f"The move of {name}")
+        return {name: tuple(map(float, move)) for name, move in proposal.value.items()}
 
     @validate("shift")
     def _check_shift(self, proposal):
@@ -110,11 +198,11 @@ class ExplorerState(HasTraits):
 
 
 class Exploration(NamedTuple):
-    """What a model makes of one picture.
+    """What a model makes of one code.
 
     Attributes
     ----------
-    original, reconstruction, edited, difference : Tensor
+    reconstruction, edited, difference : Tensor
         uint8 (1, C, H, W); the difference is edited minus reconstruction, amplified.
     code : Tensor
         The edited code, (1, K): what the decoder got.
@@ -122,7 +210,6 @@ class Exploration(NamedTuple):
         From reconstruction to edited.
     """
 
-    original: Tensor
     reconstruction: Tensor
     edited: Tensor
     difference: Tensor
@@ -130,31 +217,37 @@ class Exploration(NamedTuple):
     change: PixelChange
 
 
+def edit(
+    code: Tensor, target: Tensor, state: ExplorerState, move: tuple[Tensor, tuple[float, float]]
+) -> Tensor:
+    """The state's choices, done to a code (1, K): step, move, shift, then set elements."""
+    if state.step:
+        code = torch.lerp(code, target, state.step)
+    directions, amounts = move
+    if any(amounts):
+        code = latents.move(code, directions, amounts)
+    return latents.set_elements(latents.shift(code, state.shift), state.edits)
+
+
 @torch.inference_mode()
-def explore(model: nn.Module, x: Tensor, state: ExplorerState) -> Exploration:
-    """Encode one picture, edit its code, decode both.
+def explore(model: nn.Module, code: Tensor, edited: Tensor) -> Exploration:
+    """Decode a code before and after its edit, and compare.
 
     Parameters
     ----------
     model : nn.Module
-        With ``encode`` and ``decode``; of a posterior, the mean is edited.
-    x : Tensor
-        One transformed picture, (1, C, H, W), float in [-1, 1].
-    state : ExplorerState
-        Only ``shift`` and ``edits`` are used.
+        With ``decode``.
+    code, edited : Tensor
+        (1, K).
 
     Returns
     -------
     Exploration
         On the CPU.
     """
-    code = models.code(model, x.to(next(model.parameters()).device))
-    edited = latents.set_elements(latents.shift(code, state.shift), state.edits)
-    original, before, after = (
-        to_image(picture.cpu()) for picture in (x, model.decode(code), model.decode(edited))
-    )
+    device = next(model.parameters()).device
+    before, after = (to_image(model.decode(z.to(device)).cpu()) for z in (code, edited))
     return Exploration(
-        original,
         before,
         after,
         difference(before, after, gain=GAIN),
@@ -163,20 +256,9 @@ def explore(model: nn.Module, x: Tensor, state: ExplorerState) -> Exploration:
     )
 
 
-def reproduce(state: ExplorerState) -> str:
-    """Python code that makes the edited picture of this state.
-
-    It expects ``model``, ``images`` and ``transform`` to be there, and leaves ``edited``, a uint8
-    picture (1, C, H, W).
-    """
-    lines = [
-        f"x = transform(images[{state.image}:{state.image + 1}])",
-        "z = models.code(model, x)",
-        f"z = latents.shift(z, {state.shift!r})" if state.shift else "",
-        f"z = latents.set_elements(z, {state.edits})" if state.edits else "",
-        "edited = transforms.to_image(model.decode(z))",
-    ]
-    return "\n".join(filter(None, lines))
+def prior_draw(draw: int, latent_dim: int) -> Tensor:
+    """Draw number `draw` from N(0, I), (1, K)."""
+    return torch.randn(1, latent_dim, generator=torch.Generator().manual_seed(draw))
 
 
 def _within(value: int, count: int, name: str) -> int:

@@ -3,14 +3,17 @@
 Every function returns a new tensor and leaves its input alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
-from sklearn.mixture import GaussianMixture
 from torch import Tensor
-from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
-from course_lib.runtime import own_random_numbers
+from course_lib.priors import Density, check_codes, fit_density, fit_gaussian
+
+__all__ = [
+    "Density", "fit_density", "fit_gaussian", "interpolate", "move", "set_elements", "shift",
+    "traverse",
+]  # fmt: skip
 
 
 def shift(z: Tensor, amount: float) -> Tensor:
@@ -32,7 +35,7 @@ def shift(z: Tensor, amount: float) -> Tensor:
     ValueError
         If `z` is not (B, K), or NaN or infinity is among the numbers.
     """
-    _check(z)
+    check_codes(z)
     _check_number(amount, "The amount")
     return z + amount
 
@@ -59,7 +62,7 @@ def set_elements(z: Tensor, values: Mapping[int, float]) -> Tensor:
     ValueError
         If `z` is not (B, K), or NaN or infinity is among the numbers.
     """
-    _check(z)
+    check_codes(z)
     edited = z.clone()
     for element, value in values.items():
         _check_element(element, z.shape[1])
@@ -91,7 +94,7 @@ def traverse(z: Tensor, element: int, values: Tensor) -> Tensor:
     ValueError
         If a shape is wrong, or NaN or infinity is among the numbers.
     """
-    _check(z, one=True)
+    check_codes(z, one=True)
     _check_element(element, z.shape[1])
     if values.ndim != 1 or not values.isfinite().all():
         raise ValueError(
@@ -123,8 +126,8 @@ def interpolate(start: Tensor, end: Tensor, steps: int) -> Tensor:
     ValueError
         If a shape is wrong, NaN or infinity is among the numbers, or `steps` is below 2.
     """
-    _check(start, one=True)
-    _check(end, one=True)
+    check_codes(start, one=True)
+    check_codes(end, one=True)
     if start.shape != end.shape:
         raise ValueError(
             f"The codes have {start.shape[1]} and {end.shape[1]} elements, but a line needs both "
@@ -135,87 +138,37 @@ def interpolate(start: Tensor, end: Tensor, steps: int) -> Tensor:
     return torch.lerp(start, end, torch.linspace(0, 1, steps).to(start)[:, None])
 
 
-class Density:
-    """A density over latent codes, to sample from and to ask. Made by `fit_density`."""
-
-    def __init__(self, distribution: MixtureSameFamily):
-        self.distribution = distribution
-
-    def sample(self, n: int, seed: int = 0) -> Tensor:
-        """Draw `n` codes, (n, K) float32; the same seed draws the same."""
-        with own_random_numbers(seed):
-            return self.distribution.sample((n,)).float()
-
-    def log_prob(self, z: Tensor) -> Tensor:
-        """Log density of codes (n, K), in nats, as (n,) float64: how far "on the map" they are."""
-        _check(z)
-        (k,) = self.distribution.event_shape
-        if z.shape[1] != k:
-            raise ValueError(
-                f"The code has {z.shape[1]} elements, but the density was fitted to codes of {k}: "
-                "encode with the same model."
-            )
-        return self.distribution.log_prob(z.detach().cpu().double())
-
-
-def fit_density(codes: Tensor, components: int = 10, seed: int = 0) -> Density:
-    """Fit a mixture of Gaussians to codes, so that one can generate from any autoencoder.
-
-    No network is trained for this (ex-post density estimation; Ghosh et al. 2020, *From
-    Variational to Deterministic Autoencoders*, section 4, who use 10 components too).
+def move(z: Tensor, directions: Tensor, amounts: Sequence[float]) -> Tensor:
+    """Move every code along given directions.
 
     Parameters
     ----------
-    codes : Tensor
-        (N, K), of the training pictures.
-    components : int
-        Gaussians, each with a full covariance: codes lie in curved sheets, not in balls.
-    seed : int
-        Where the fit starts (scikit-learn's k-means).
+    z : Tensor
+        Codes (B, K).
+    directions : Tensor
+        (D, K), for example principal axes of many codes.
+    amounts : D numbers
+        How far along each, in units of its length.
 
     Returns
     -------
-    Density
+    Tensor
+        (B, K).
 
     Raises
     ------
     ValueError
-        If `codes` is not (N, K), holds NaN, or is too small: a full covariance needs more than K
-        codes in each component.
+        If a shape is wrong, or NaN or infinity is among the numbers.
     """
-    _check(codes)
-    n, k = codes.shape
-    if components < 1 or n <= components * k:
+    check_codes(z)
+    if directions.shape != (len(amounts), z.shape[1]):
         raise ValueError(
-            f"{components} Gaussians over {k} latent elements need more than {components * k} "
-            f"codes, but got {n}: pass more codes, or components={max(1, (n - 1) // k)}."
+            f"move got {len(amounts)} amounts and directions of shape {tuple(directions.shape)}, "
+            f"but expects one amount for each row of ({len(amounts)}, {z.shape[1]})."
         )
-    codes = codes.detach().cpu().double()
-    # Keeps covariances invertible in directions that the codes do not use; far below those that
-    # they do use.
-    floor = 1e-4 * codes.var(0).mean().item()
-    fitted = GaussianMixture(
-        components, reg_covar=max(floor, 1e-12), max_iter=500, random_state=seed
-    ).fit(codes.numpy())
-    gaussians = MultivariateNormal(
-        torch.from_numpy(fitted.means_), torch.from_numpy(fitted.covariances_)
-    )
-    return Density(MixtureSameFamily(Categorical(torch.from_numpy(fitted.weights_)), gaussians))
-
-
-def _check(z: Tensor, one: bool = False) -> None:
-    expected = "(1, K)" if one else "(B, K)"
-    if z.ndim != 2 or (one and len(z) != 1):
-        raise ValueError(
-            f"The code has shape {tuple(z.shape)}, but {expected} is expected: "
-            + (
-                "pass a single one, z[:1]."
-                if one and z.ndim == 2
-                else "try z[None] or z.flatten(1)."
-            )
-        )
-    if not z.isfinite().all():
-        raise ValueError("The code holds NaN or infinity: look at what produced it before editing.")
+    for amount in amounts:
+        _check_number(amount, "An amount")
+    return z + torch.as_tensor(amounts).to(z) @ directions.to(z)
 
 
 def _check_element(element: int, latent_dim: int) -> None:

@@ -1,50 +1,44 @@
-"""Live explorers for notebooks: the view over `explorer`'s state and figures."""
+"""The latent explorer: a view over `explorer`'s state that decodes in the browser."""
 
-import io
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
-from html import escape
+from itertools import islice
 from math import ceil, floor
 
-import ipywidgets as w
+import safetensors.torch
 import torch
-from PIL import Image
 from torch import Tensor, nn
-from traitlets import Unicode
+from traitlets import Dict, Unicode
 
-from course_lib import plots
-from course_lib.explorer import GAIN, Exploration, ExplorerState, explore, reproduce
-from course_lib.models import code
+from course_lib import decoders, plots
+from course_lib.atlas import Atlas, all_codes, chart, gaussians
+from course_lib.explorer import (
+    GAIN,
+    MOST_ELEMENTS,
+    ORIGINS,
+    Exploration,
+    ExplorerState,
+    edit,
+    explore,
+    prior_draw,
+)
+from course_lib.faces import FACTORS
+from course_lib.figures import AltFigure
+from course_lib.live import LiveFigure
 from course_lib.plots import THRESHOLD
-from course_lib.transforms import face_transform
+from course_lib.transforms import face_transform, to_image
 
-ZOOM = 3  # screen pixels per picture pixel
 SHIFT_RANGE = (-5.0, 5.0)
 VALUE_RANGE = (-10.0, 10.0)  # widened where the codes of the images reach further
-STEP, DECIMALS = 0.1, 1  # of sliders; the state takes any number
-WATCHED = ["image", "shift", "edits", "elements"]
-COLUMNS = ("original", "reconstruction", "edited", "difference")
-LABEL = {"description_width": "8em"}  # wide enough for "element 1000"
-WIDTH = {"width": "28em"}  # of a slider; in a slide, two must fit beside a button
-STYLE = """<style>
-.course-picture { image-rendering: pixelated; }
-.course-numbers pre { user-select: text; white-space: pre-wrap; line-height: 1.4; }
-</style>"""
+STEP = 0.1  # of sliders; the state takes any number
+MOST_TRAINING = 2000  # more pictures would not change the map
 
 
-class Picture(w.Image):
-    """A picture with a name for screen readers, shown as its tooltip too.
-
-    The browser's side gives a tooltip only to widgets with a description, and fails at one
-    without; `ipywidgets.Image` has none, so an empty one is added here.
-    """
-
-    description = Unicode("").tag(sync=True)
-
-
-class LatentExplorer(w.VBox):
+class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     """Move the latent elements of a picture by hand and watch what becomes of it.
+
+    The view gets the decoders, so that a slider moves the picture without asking the kernel.
+    Only those of chained ``nn.Linear``, ReLU, tanh and sigmoid can go (`decoders.can_travel`);
+    the kernel decodes for the others, and the view says so.
 
     Parameters
     ----------
@@ -57,21 +51,33 @@ class LatentExplorer(w.VBox):
         From uint8 pictures to the models' input; the homework's by default.
     elements : sequence of int
         Elements that have a slider at the start.
+    training : Tensor, optional
+        uint8 (N, C, H, W), pictures that the models were trained on; the first 2,000 count. With
+        them the explorer knows the map of the codes, a density fitted to them, how near the next
+        training code is, and how much each element is used.
+    factors : Tensor (N, 16) or mapping from name to Tensor (N,), optional
+        What the training pictures were drawn from, named as `faces.FACTORS`; with them elements
+        can be found by the factor that they track.
 
     Attributes
     ----------
     state : ExplorerState
         What is chosen. Setting it from Python moves the controls, and the other way round.
-    seen : dict from name to Exploration
-        What is on screen.
+    atlases : dict from name to Atlas
+        Empty without `training`.
 
     Raises
     ------
     TypeError
         If a model cannot encode and decode.
     ValueError
-        If there are no models or images, or an element does not exist.
+        If there are no models or images, an element does not exist, or there are factors without
+        training pictures.
     """
+
+    _setup = Dict().tag(sync=True)
+    _choice = Dict().tag(sync=True)
+    _message = Unicode().tag(sync=True)
 
     def __init__(
         self,
@@ -80,29 +86,69 @@ class LatentExplorer(w.VBox):
         *,
         transform: nn.Module | None = None,
         elements: Sequence[int] = (0,),
+        training: Tensor | None = None,
+        factors: Tensor | Mapping[str, Tensor] | None = None,
     ):
         self._models = _named(models)
-        self._x = (transform or face_transform())(images)
-        codes = [_codes(model, self._x) for model in self._models.values()]
-        self.state = ExplorerState(len(images), min(code.shape[1] for code in codes))
+        transform = transform or face_transform()
+        self._x = transform(images)
+        self._codes = {name: all_codes(model, self._x) for name, model in self._models.items()}
+        self._travels = {name: decoders.can_travel(m) for name, m in self._models.items()}
+        self.atlases = _atlases(self._models, transform, training, factors)
+        smallest = min(codes.shape[1] for codes in self._codes.values())
+        origins = ORIGINS if self.atlases else ORIGINS[:2]
+        self.state = ExplorerState(len(images), smallest, tuple(self._models), origins)
         self.state.elements = list(elements)
-        self._range = (
-            min(VALUE_RANGE[0], *(floor(code.min()) for code in codes)),
-            max(VALUE_RANGE[1], *(ceil(code.max()) for code in codes)),
+        super().__init__(_setup=self._describe(), _choice=self.state.choice)
+        self.state.observe(self._show)
+        self.observe(self._choose, "_choice")
+
+    @property
+    def seen(self) -> dict[str, Exploration]:
+        """What each model makes of the state, decoded by the kernel."""
+        origin, number = self._origin
+        codes = {name: self._code(name, origin, number) for name in self._models}
+        return {
+            name: explore(self._models[name], code, self._edited(name, code))
+            for name, code in codes.items()
+        }
+
+    def still(self) -> AltFigure:
+        """The pictures on screen, with their difference; see `LiveFigure`."""
+        seen = self.seen.values()
+        columns = {
+            name: torch.cat([getattr(one, name) for one in seen])
+            for name in ("reconstruction", "edited")
+        }
+        if self.state.origin == "image":
+            original = to_image(self._x[self.state.image : self.state.image + 1])
+            columns = {"original": original.expand(len(seen), -1, -1, -1), **columns}
+        return plots.comparison(
+            columns,
+            difference_of=("reconstruction", "edited"),
+            gain=GAIN,
+            title=f"Latent explorer: {self.state}",
         )
-        self._refreshing = False
-        self.seen: dict[str, Exploration] = {}
-        self._build()
-        super().__init__([self._controls, self._sliders, *self._rows, self._message, self._text])
-        self._refresh()
-        self.state.observe(self._refresh, WATCHED)
+
+    def answer(self, content: dict) -> None:
+        """Send what the view wants: decoders, columns of elements, or codes to start from."""
+        tensors, facts = {}, None
+        if content["models"]:
+            facts = [self._facts(name) for name in self._models]
+            tensors |= self._of_all(self._model_tensors)
+        tensors |= self._of_all(lambda name: self._columns(name, content["columns"]))
+        for origin, number in content["bases"]:
+            tensors |= self._of_all(lambda name, at=(origin, number): self._base(name, *at))
+            if origin == "image":
+                tensors[f"original/{number}"] = to_image(self._x[number])
+        self.send({"kind": "have", "facts": facts}, [safetensors.torch.save(tensors)])
+        if content["models"]:
+            self._send_pictures()
 
     def close(self) -> None:
-        """Free the widgets and their callbacks; `state` stays usable."""
-        if self.comm is not None:  # neither closed before nor failed while being built
-            self.state.unobserve(self._refresh, WATCHED)
-            for part in (*self.children, self.layout):
-                close_all(part)
+        """Free the widget, its view and its callbacks; `state` stays usable."""
+        if self.comm is not None:
+            self.state.unobserve(self._show)
         super().close()
 
     def __repr__(self) -> str:
@@ -111,153 +157,121 @@ class LatentExplorer(w.VBox):
             "Run this cell to move the sliders."
         )
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
-        """The live view, and for readers without a kernel a still picture of it."""
-        still = plots.comparison(
-            {
-                name: torch.cat([getattr(seen, name) for seen in self.seen.values()])
-                for name in COLUMNS[:-1]
+    @property
+    def _origin(self) -> tuple[str, int]:
+        state = self.state
+        return state.origin, state.image if state.origin == "image" else state.draw
+
+    def _code(self, name: str, origin: str, number: int) -> Tensor:
+        """An unedited code, (1, K)."""
+        if origin == "image":
+            return self._codes[name][number : number + 1]
+        if origin == "prior":
+            return prior_draw(number, self._codes[name].shape[1])
+        return self.atlases[name].density.sample(1, seed=number)
+
+    def _edited(self, name: str, code: Tensor) -> Tensor:
+        target = self._code(name, "image", self.state.target)
+        directions = self.atlases[name].directions if self.atlases else torch.zeros(2, 1)
+        return edit(code, target, self.state, (directions, self.state.moves.get(name, (0.0, 0.0))))
+
+    def _describe(self) -> dict:
+        values = torch.cat([codes.flatten() for codes in self._codes.values()])
+        return {
+            "models": list(self._models),
+            "images": len(self._x),
+            "shape": list(self._x.shape[1:]),
+            "elements": self.state.latent_dim,
+            "most": MOST_ELEMENTS,
+            "origins": list(self.state.origins),
+            "shift": SHIFT_RANGE,
+            "values": [
+                min(VALUE_RANGE[0], floor(values.min())),
+                max(VALUE_RANGE[1], ceil(values.max())),
+            ],
+            "step": STEP,
+            "gain": GAIN,
+            "threshold": THRESHOLD,
+        }
+
+    def _facts(self, name: str) -> dict:
+        """What the view is told in words and single numbers of a model."""
+        model, atlas, count = self._models[name], self.atlases.get(name), self.state.latent_dim
+        layers = decoders.layers(model) if self._travels[name] else None
+        if atlas is None:
+            return {"layers": layers, "atlas": None}
+        return {
+            "layers": layers,
+            "atlas": {
+                "activity": atlas.activity[:count].tolist(),
+                "tracks": list(islice(atlas.tracks, count)),
+                "usual_log_density": atlas.usual_log_density,
+                "usual_distance": atlas.usual_distance,
+                "share": atlas.share,
+                "extent": atlas.extent,
             },
-            difference_of=("reconstruction", "edited"),
-            gain=GAIN,
-            title=f"Latent explorer: {self.state}",
-        )
-        data, metadata = still._repr_mimebundle_()
-        return {**super()._repr_mimebundle_(), **data, "text/plain": repr(self)}, metadata
+        }
 
-    def _build(self) -> None:
-        state = self.state
-        self._image = w.IntSlider(
-            max=state.image_count - 1,
-            description="image",
-            tooltip="which image",
-            style=LABEL,
-            layout=WIDTH,
-        )
-        self._shift = _slider("shift all", "added to every latent element", SHIFT_RANGE)
-        self._element = w.BoundedIntText(
-            max=state.latent_dim - 1,
-            description="element",
-            tooltip="number of a latent element",
-            style=LABEL,
-        )
-        self._add = w.Button(description="Add slider")
-        self._reset = w.Button(description="Reset all")
-        self._controls = w.VBox(
-            [
-                w.HTML(STYLE),
-                w.HBox([self._image, self._shift, self._reset]),
-                w.HBox([self._element, self._add]),
-            ]
-        )
-        self._sliders, self._by_element = w.VBox(), {}
-        self._pictures = {name: [Picture() for _ in COLUMNS] for name in self._models}
-        self._numbers = {name: w.HTML() for name in self._models}
-        self._rows = [self._row(name) for name in self._models]
-        self._message = w.HTML()
-        self._text = w.HTML().add_class("course-numbers")
+    def _of_all(self, tensors_of) -> dict[str, Tensor]:
+        """Each model's tensors, named by its number."""
+        return {
+            f"{number}/{key}": tensor.contiguous()
+            for number, name in enumerate(self._models)
+            for key, tensor in tensors_of(name).items()
+        }
 
-        self._image.observe(self._on_image, "value")
-        self._shift.observe(self._on_shift, "value")
-        self._add.on_click(self._on_add)
-        self._reset.on_click(self._on_reset)
+    def _model_tensors(self, name: str) -> dict[str, Tensor]:
+        model, tensors = self._models[name], {}
+        if self._travels[name]:
+            everywhere = torch.ones(1, self._codes[name].shape[1])
+            tensors |= decoders.weights(model) | {"all": decoders.along(model, everywhere)}
+        if (atlas := self.atlases.get(name)) is not None:
+            tensors |= _atlas_tensors(atlas)
+            if self._travels[name]:
+                tensors["plane"] = decoders.along(model, atlas.directions)
+        return tensors
 
-    def _row(self, name: str) -> w.VBox:
-        columns = [
-            w.VBox([w.HTML(f"<b>{caption}</b>"), picture.add_class("course-picture")])
-            for caption, picture in zip(
-                (*COLUMNS[:-1], f"difference ×{GAIN:g}"), self._pictures[name], strict=True
-            )
-        ]
-        heading = [w.HTML(f"<b>{escape(name)}</b>")] if len(self._models) > 1 else []
-        return w.VBox([*heading, w.HBox(columns), self._numbers[name]])
+    def _columns(self, name: str, elements: list[int]) -> dict[str, Tensor]:
+        if not self._travels[name]:
+            return {}
+        found = decoders.columns(self._models[name], elements)
+        return {f"column/{e}": column for e, column in zip(elements, found, strict=True)}
 
-    def _slider_row(self, element: int) -> w.HBox:
-        slider = _slider(f"element {element}", f"value of latent element {element}", self._range)
-        slider.observe(partial(self._on_element, element), "value")
-        own = w.Button(description="Own value", tooltip=f"element {element} back to its own value")
-        own.on_click(lambda _: self.state.forget(element))
-        remove = w.Button(description="Remove", tooltip=f"remove the slider of element {element}")
-        remove.on_click(lambda _: self.state.hide(element))
-        return w.HBox([slider, own, remove])
+    def _base(self, name: str, origin: str, number: int) -> dict[str, Tensor]:
+        code, at = self._code(name, origin, number), f"base/{origin}/{number}"
+        if self._travels[name]:
+            return {f"{at}/code": code, f"{at}/first": decoders.first(self._models[name], code)}
+        decoded = explore(self._models[name], code, code).reconstruction
+        return {f"{at}/code": code, f"{at}/picture": decoded}
 
-    def _refresh(self, change=None) -> None:
-        """Bring everything on screen in line with the state."""
-        state = self.state
-        x = self._x[state.image : state.image + 1]
-        self.seen = {name: explore(model, x, state) for name, model in self._models.items()}
-        with self._quiet():
-            self._show_sliders()
-            _move(self._image, state.image)
-            _move(self._shift, state.shift)
-            values = next(iter(self.seen.values())).code[0]  # the first model's
-            for element, row in self._by_element.items():
-                _move(row.children[0], values[element].item())
-        for name, seen in self.seen.items():
-            for column, picture in zip(COLUMNS, self._pictures[name], strict=True):
-                pixels = getattr(seen, column)[0]
-                with picture.hold_sync():  # one message each
-                    picture.value = _png(pixels)
-                    picture.height, picture.width = (str(ZOOM * s) for s in pixels.shape[1:])
-                    picture.tooltip = f"{column} of image {state.image}, {name}"
-            self._numbers[name].value = f'<div role="status">{_numbers(seen)}</div>'
-        self._message.value = ""
-        self._text.value = f"<pre><code>{escape(reproduce(state))}</code></pre>"
+    def _show(self, change) -> None:
+        """The state has changed: tell the view, unless it comes from there."""
+        if self._choice != self.state.choice:
+            self._message = ""
+            self._choice = self.state.choice
+            self._send_pictures()
 
-    def _show_sliders(self) -> None:
-        elements = self.state.elements
-        for element in [e for e in self._by_element if e not in elements]:
-            close_all(self._by_element.pop(element))
-        for element in [e for e in elements if e not in self._by_element]:
-            self._by_element[element] = self._slider_row(element)
-        self._sliders.children = [self._by_element[element] for element in elements]
-
-    @contextmanager
-    def _quiet(self):
-        """Move controls without hearing of it."""
-        self._refreshing = True
+    def _choose(self, change) -> None:
+        """The view has changed, or was told by `_show`."""
+        if change.new == self.state.choice:
+            return
         try:
-            yield
-        finally:
-            self._refreshing = False
+            self.state.choice = change.new
+        except ValueError as error:  # of a view that knows less than the state: put it back
+            self._message = str(error)
+            self._choice = self.state.choice
+        else:
+            self._message = ""
+            self._send_pictures()
 
-    def _on_image(self, change) -> None:
-        if not self._refreshing:
-            self.state.image = change.new
-
-    def _on_shift(self, change) -> None:
-        if self._by_hand(change):
-            self.state.shift = round(change.new, 6)  # 0.30000000000000004 is no slider's fault
-
-    def _by_hand(self, change) -> bool:
-        """A hand moves by whole steps; less is the browser's rounding, as from 0.1 to 0.09999."""
-        return not self._refreshing and abs(change.new - change.old) > STEP / 2
-
-    def _on_element(self, element: int, change) -> None:
-        if self._by_hand(change):
-            self.state.set_element(element, round(change.new, 6))
-
-    def _on_add(self, button) -> None:
-        try:
-            self.state.show(self._element.value)
-        except ValueError as error:
-            self._message.value = f'<div role="alert">{escape(str(error))}</div>'
-
-    def _on_reset(self, button) -> None:
-        self.state.reset()
-
-
-def _slider(name: str, tooltip: str, limits: tuple[float, float]) -> w.FloatSlider:
-    return w.FloatSlider(
-        min=limits[0],
-        max=limits[1],
-        step=STEP,
-        readout_format=f".{DECIMALS}f",
-        description=name,
-        tooltip=tooltip,
-        style=LABEL,
-        layout=WIDTH,
-    )
+    def _send_pictures(self) -> None:
+        """Decode for the models whose decoders cannot go to the browser."""
+        for number, name in enumerate(self._models):
+            if not self._travels[name]:
+                code = self._code(name, *self._origin)
+                edited = explore(self._models[name], code, self._edited(name, code)).edited
+                content = {"kind": "picture", "model": number, "choice": self.state.choice}
+                self.send(content, [edited.numpy().tobytes()])
 
 
 def _named(models: nn.Module | Mapping[str, nn.Module]) -> dict[str, nn.Module]:
@@ -273,44 +287,24 @@ def _named(models: nn.Module | Mapping[str, nn.Module]) -> dict[str, nn.Module]:
     return named
 
 
-@torch.inference_mode()
-def _codes(model: nn.Module, x: Tensor) -> Tensor:
-    return code(model, x.to(next(model.parameters()).device)).cpu()
+def _atlases(models, transform, training, factors) -> dict[str, Atlas]:
+    if training is None:
+        if factors is not None:
+            raise ValueError("factors belong to training pictures: pass training=faces.train too.")
+        return {}
+    if isinstance(factors, Tensor):
+        factors = dict(zip(FACTORS, factors.T, strict=True))
+    if factors is not None:
+        factors = {name: values[:MOST_TRAINING] for name, values in factors.items()}
+    x = transform(training[:MOST_TRAINING])
+    return {name: chart(model, x, factors) for name, model in models.items()}
 
 
-def _numbers(seen: Exploration) -> str:
-    change = seen.change
-    return (
-        f"code: {tuple(seen.code.shape)}. From reconstruction to edited, {change.changed:.0f} of "
-        f"{seen.edited[0, 0].numel()} pixels change by more than {THRESHOLD} grey levels; "
-        f"mean change {change.mean_absolute:.1f} grey levels."
-    )
-
-
-def _png(picture: Tensor) -> bytes:
-    file = io.BytesIO()
-    pixels = picture.movedim(0, -1).squeeze(-1).numpy()
-    Image.fromarray(pixels).save(file, format="png", compress_level=1)  # speed before size
-    return file.getvalue()
-
-
-def _move(control: w.Widget, value: float) -> None:
-    """Bring a control to the step nearest to a value, and widen its range if need be.
-
-    The browser snaps a slider to its steps and sends the result back as if a hand had moved it,
-    which would make an edit. And a slider that stands right already is being dragged, perhaps:
-    setting it again would pull it out of the hand.
-    """
-    if abs(control.value - value) > control.step / 2:
-        control.max = max(control.max, ceil(value))
-        control.min = min(control.min, floor(value))
-        control.value = round(value, DECIMALS)
-
-
-def close_all(widget: w.Widget) -> None:
-    """Close a widget and all that was made along with it."""
-    parts = [getattr(widget, name, None) for name in ("layout", "style")]
-    for part in (*getattr(widget, "children", ()), *filter(None, parts)):
-        close_all(part)
-    widget.unobserve_all()
-    widget.close()
+def _atlas_tensors(atlas: Atlas) -> dict[str, Tensor]:
+    tensors = {
+        "atlas/codes": atlas.codes.half(),
+        "atlas/mean": atlas.mean,
+        "atlas/directions": atlas.directions,
+        "atlas/picture": atlas.picture,
+    }
+    return tensors | {f"density/{key}": value for key, value in gaussians(atlas.density).items()}

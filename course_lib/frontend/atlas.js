@@ -1,0 +1,59 @@
+// Where a code lies among the codes of the training pictures (see atlas.py).
+
+/** log p(z) under the fitted density, in nats; `gaussians` as atlas.gaussians writes them. */
+export function logDensity(gaussians, code) {
+  const { constant, means, rows, round: [round], sign: [sign] } = gaussians;
+  const n = code.length;
+  const height = rows.length / constant.length / n;
+  const logs = Array.from(constant, (logPeak, c) => {
+    let inside = 0;
+    let all = 0;
+    for (let k = 0; k < n; k++) all += (code[k] - means[c * n + k]) ** 2;
+    for (let r = 0; r < height; r++) {
+      let sum = 0;
+      const row = (c * height + r) * n;
+      for (let k = 0; k < n; k++) sum += rows[row + k] * (code[k] - means[c * n + k]);
+      inside += sum * sum;
+    }
+    return logPeak - 0.5 * (round * all + sign * inside);
+  });
+  const most = Math.max(...logs);
+  return most + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - most), 0));
+}
+
+/** Distance to the nearest of the codes, (N, K) in one array. */
+export function nearest(codes, code) {
+  const n = code.length;
+  let least = Infinity;
+  for (let start = 0; start < codes.length; start += n) {
+    let sum = 0;
+    // Most are given up half-way.
+    for (let k = 0; k < n && sum < least; k++) sum += (code[k] - codes[start + k]) ** 2;
+    if (sum < least) least = sum;
+  }
+  return Math.sqrt(least);
+}
+
+/** A code's two coordinates on the map. */
+export function place(mean, directions, code) {
+  return [0, 1].map((axis) => {
+    let sum = 0;
+    for (let k = 0; k < code.length; k++) {
+      sum += directions[axis * code.length + k] * (code[k] - mean[k]);
+    }
+    return sum;
+  });
+}
+
+/** In words: is the code on the map, and how near is the next training picture's? */
+export function verdict(facts, logP, distance) {
+  const whole = (value) => (Math.round(value) || 0).toFixed(0).replace("-", "\u2212"); // no -0
+  const [low, high] = facts.usual_log_density.map(whole);
+  const where = logP < facts.usual_log_density[0] ? "off the map" : "on the map";
+  return {
+    where,
+    text:
+      `log density ${whole(logP)} nats (new faces ${low} to ${high}); nearest training code at ` +
+      `${(distance / facts.usual_distance).toFixed(2)} of the distance usual for a new face`,
+  };
+}

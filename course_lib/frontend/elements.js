@@ -1,0 +1,85 @@
+// Which latent element to move: by number, by how much it is used, or by what it follows.
+import { button, make } from "./controls.js";
+
+const FOLLOWS = 0.3; // R² from which on a factor names an element
+
+/** What is known of an element in a model, in words; `atlas` may be null. */
+export function describe(atlas, element) {
+  if (!atlas) return `element ${element}`;
+  const activity = `variance ${atlas.activity[element].toPrecision(2)}`;
+  const track = atlas.tracks[element];
+  if (!track) return `element ${element}: ${activity}`;
+  return `element ${element} \u2194 ${track[0]}, R\u00b2 ${track[1].toFixed(2)}; ${activity}`;
+}
+
+/** Its short name, for a slider. */
+export function shortName(atlas, element) {
+  const track = atlas?.tracks[element];
+  return track && track[1] >= FOLLOWS ? `${element} \u2194 ${track[0]}` : `element ${element}`;
+}
+
+const RANKS = {
+  index: ["by number", () => true, (element) => element],
+  activity: ["by activity", (atlas) => atlas, (element, atlas) => -atlas.activity[element]],
+  factor: ["by factor", (atlas) => atlas?.tracks.length, (element, atlas) => -atlas.tracks[element][1]],
+};
+
+/** A searchable list; `add(element)` is called with what was chosen. */
+export function elementList({ count, models, atlases, add, changed }) {
+  const search = make("input", {
+    type: "search", placeholder: "number or factor", "aria-label": "Search elements", oninput: fill,
+  });
+  const rank = make("select", { "aria-label": "Order of the elements", onchange: fill });
+  const of = make("select", { "aria-label": "Model to rank the elements of", onchange: () => {
+    ranks();
+    fill();
+    changed();
+  } });
+  of.append(...models.map((name, m) => make("option", { value: m }, `of ${name}`)));
+  const list = make("select", {
+    size: "5", "aria-label": "Elements",
+    ondblclick: choose,
+    onkeydown: (event) => {
+      if (event.key === "Enter") choose();
+    },
+  });
+  search.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") choose();
+  });
+  const row = make("div", { class: "course-row" }, search, rank);
+  if (models.length > 1) row.append(of);
+  const element = make("details", { class: "course-elements" },
+    make("summary", {}, "Add a slider"), row, list, button("Add", choose, "Add a slider for the chosen element"));
+
+  const atlas = () => atlases()[Number(of.value) || 0] ?? null;
+
+  function ranks() {
+    const chosen = rank.value || "index";
+    const can = Object.entries(RANKS).filter(([, [, possible]]) => possible(atlas()));
+    rank.replaceChildren(...can.map(([value, [text]]) => make("option", { value }, text)));
+    rank.value = can.some(([value]) => value === chosen) ? chosen : "index";
+  }
+
+  function fill() {
+    const words = search.value.trim().toLowerCase();
+    const key = RANKS[rank.value][2];
+    const exact = (e) => (String(e) === words ? 0 : 1);
+    const found = Array.from({ length: count }, (_, e) => [e, describe(atlas(), e)])
+      .filter(([, text]) => text.toLowerCase().includes(words))
+      .sort(([a], [b]) => exact(a) - exact(b) || key(a, atlas()) - key(b, atlas()) || a - b);
+    list.replaceChildren(...found.map(([e, text]) => make("option", { value: e }, text)));
+    list.selectedIndex = 0;
+  }
+
+  function choose() {
+    if (list.value !== "") add(Number(list.value));
+  }
+
+  /** The facts have come. */
+  function refresh() {
+    ranks();
+    fill();
+  }
+  refresh();
+  return { element, refresh, atlas };
+}

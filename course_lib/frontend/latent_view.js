@@ -1,0 +1,319 @@
+// The latent explorer's view. It knows of no kernel: `source` brings what it wants (see
+// latent_explorer.js, where that is the kernel, and demo.js, where it is a file).
+import { logDensity, nearest, place, verdict } from "./atlas.js";
+import { button, make, ownKeys, slider } from "./controls.js";
+import { decode, toImage } from "./decoder.js";
+import { edited, originOf, python } from "./edits.js";
+import { elementList, shortName, describe } from "./elements.js";
+import { history } from "./history.js";
+import { codeMap } from "./map.js";
+import { difference, draw, pixelChange } from "./pictures.js";
+
+const REST = 500; // ms without a change until screen readers and the still picture follow
+const round6 = (value) => Math.round(value * 1e6) / 1e6; // 0.30000000000000004 is no hand's fault
+
+/**
+ * Build the view into `el`.
+ *
+ * `source` has `setup`, `choice`, `tensors` (a Map), `facts` (null until they come), `pictures`
+ * (what the kernel decoded, by model), and is told by `want(request)`, `changed(choice)` and
+ * `rest()`. Returns what the source calls: `set(choice)`, `refresh()`, `say(text)`, `close()`.
+ */
+export function latentView(el, source) {
+  const { setup } = source;
+  let choice = structuredClone(source.choice);
+  const steps = history(choice);
+  let frame = 0;
+  let resting = 0;
+  const tensorOf = (m) => (key) => source.tensors.get(`${m}/${key}`);
+  const atlases = () => setup.models.map((_, m) => source.facts?.[m].atlas ?? null);
+
+  // Changes by hand
+
+  function change(part) {
+    choice = { ...choice, ...part };
+    source.changed(choice);
+    refresh();
+  }
+  const settle = () => {
+    steps.settle(choice);
+    showHistory();
+  };
+  const once = (part) => {
+    change(part);
+    settle();
+  };
+  const travel = (to) => {
+    if (to) change(to);
+    showHistory();
+  };
+  function setElement(element, value) {
+    const others = choice.edits.filter(([e]) => e !== element);
+    const at = choice.edits.findIndex(([e]) => e === element);
+    const edits = [...others];
+    edits.splice(at < 0 ? edits.length : at, 0, [element, round6(value)]);
+    change({ edits });
+  }
+  function addElement(element) {
+    if (choice.elements.includes(element)) return;
+    if (choice.elements.length >= setup.most) {
+      say(`At most ${setup.most} sliders fit on the screen: remove one first.`);
+      return;
+    }
+    say("");
+    once({ elements: [...choice.elements, element] });
+    rows.get(element).input.focus();
+  }
+  const forget = (element) => once({ edits: choice.edits.filter(([e]) => e !== element) });
+  const hide = (element) => once({
+    edits: choice.edits.filter(([e]) => e !== element),
+    elements: choice.elements.filter((e) => e !== element),
+  });
+
+  // Controls
+
+  const whole = { step: 1, decimals: 0, min: 0, max: setup.images - 1, rest: settle };
+  const image = slider({ ...whole, label: "face", move: (i) => change({ image: i, origin: "image" }) });
+  const target = slider({ ...whole, label: "towards face", move: (i) => change({ target: i }) });
+  const step = slider({
+    label: "step", name: "step towards that face", min: 0, max: 1, step: 0.05, decimals: 2,
+    move: (value) => change({ step: round6(value) }), rest: settle,
+  });
+  const shift = slider({
+    label: "shift all", name: "added to every latent element", min: setup.shift[0],
+    max: setup.shift[1], step: setup.step, decimals: 1,
+    move: (value) => change({ shift: round6(value) }), rest: settle,
+  });
+  const draws = { prior: "Draw from N(0, I)", density: "Draw from the fitted density" };
+  const drawButtons = Object.entries(draws).filter(([origin]) => setup.origins.includes(origin))
+    .map(([origin, text]) => button(text, () => {
+      const draw = choice.origin === "image" ? choice.draw : choice.draw + 1;
+      once({ origin, draw: setup.draws ? draw % setup.draws : draw });
+    }));
+  const undo = button("Undo", () => travel(steps.undo()));
+  const redo = button("Redo", () => travel(steps.redo()));
+  const reset = button("Reset", () => once({ step: 0, moves: {}, shift: 0, edits: [] }));
+  const elementRows = make("div", { class: "course-sliders" });
+  const rows = new Map();
+  const list = elementList({
+    count: setup.elements, models: setup.models, atlases, add: addElement, changed: nameRows,
+  });
+
+  function elementRow(element) {
+    const row = slider({
+      label: `element ${element}`, min: setup.values[0], max: setup.values[1], step: setup.step,
+      decimals: 1, move: (value) => setElement(element, value), rest: settle,
+    });
+    row.element.append(
+      button("\u21ba", () => forget(element), `element ${element} back to its own value`),
+      button("\u00d7", () => hide(element), `remove the slider of element ${element}`),
+    );
+    return row;
+  }
+  function showRows() {
+    for (const [element, row] of rows) {
+      if (choice.elements.includes(element)) continue;
+      row.element.remove();
+      rows.delete(element);
+    }
+    for (const element of choice.elements) {
+      if (rows.has(element)) continue;
+      rows.set(element, elementRow(element));
+      elementRows.append(rows.get(element).element);
+    }
+    nameRows();
+  }
+  function nameRows() {
+    for (const [element, row] of rows) {
+      row.title.textContent = shortName(list.atlas(), element);
+      row.title.title = describe(list.atlas(), element);
+    }
+  }
+  function showHistory() {
+    undo.disabled = !steps.canUndo;
+    redo.disabled = !steps.canRedo;
+  }
+
+  // Pictures
+
+  const message = make("p", { class: "course-message", role: "alert" });
+  const spoken = make("p", { class: "course-hidden", role: "status" });
+  const code = make("pre", { tabindex: "0", "aria-label": "Python for the edited picture" });
+  const copy = button("Copy", async () => {
+    await navigator.clipboard.writeText(code.textContent);
+    copy.textContent = "Copied";
+    setTimeout(() => { copy.textContent = "Copy"; }, 1500);
+  }, "Copy the code");
+  const models = setup.models.map((name, m) => modelRow(name, m));
+
+  function modelRow(name, m) {
+    const captions = ["original", "reconstruction", "edited", `difference \u00d7${setup.gain}`];
+    const canvases = captions.map(() => make("canvas", { role: "img" }));
+    const figures = captions.map((caption, i) => make("figure", {},
+      make("figcaption", {}, caption), canvases[i]));
+    const pictures = make("div", { class: "course-pictures" }, ...figures);
+    const numbers = make("p", { class: "course-numbers" });
+    const note = make("span", { class: "course-note" });
+    const element = make("section", { "aria-label": name },
+      make("h3", {}, name, " ", note), pictures, numbers);
+    return { name, m, canvases, captions, pictures, numbers, note, element, base: "", map: null };
+  }
+  function addMap(row) {
+    const facts = source.facts[row.m].atlas;
+    if (row.map || !facts) return;
+    const tensor = tensorOf(row.m);
+    row.map = codeMap({
+      ...facts, name: row.name, picture: tensor("atlas/picture"), rest: settle,
+      go: (place) => {
+        const move = choice.moves[row.name] ?? [0, 0];
+        const moved = place.map((value, axis) => round6(move[axis] + value - row.place[axis]));
+        change({ moves: { ...choice.moves, [row.name]: moved } });
+      },
+    });
+    row.pictures.append(make("figure", {}, make("figcaption", {}, "map of codes"), row.map.canvas));
+  }
+
+  // One frame: whatever was moved since the last, it is decoded once
+
+  function refresh() {
+    frame ||= requestAnimationFrame(() => {
+      frame = 0;
+      showChoice();
+      const request = missing();
+      if (request) source.want(request);
+      else models.forEach(paint);
+      clearTimeout(resting);
+      resting = setTimeout(atRest, REST);
+    });
+  }
+
+  function missing() {
+    if (!source.facts) return { models: true, columns: choice.elements, bases: bases() };
+    const has = (key) => setup.models.every((_, m) => source.tensors.has(`${m}/${key}`));
+    const travels = source.facts.some(({ layers }) => layers);
+    const columns = travels ? choice.elements.filter((e) => !setup.models.some(
+      (_, m) => source.tensors.has(`${m}/column/${e}`))) : [];
+    const wanted = bases().filter(([origin, i]) => !has(`base/${origin}/${i}/code`));
+    return columns.length + wanted.length ? { models: false, columns, bases: wanted } : null;
+  }
+  function bases() {
+    return choice.step ? [originOf(choice), ["image", choice.target]] : [originOf(choice)];
+  }
+
+  function showChoice() {
+    showRows();
+    image.show(choice.image);
+    image.element.classList.toggle("course-idle", choice.origin !== "image");
+    target.show(choice.target);
+    step.show(choice.step);
+    shift.show(choice.shift);
+    code.textContent = python(choice, setup.models[0], setup);
+  }
+
+  function paint(row) {
+    const { layers, atlas } = source.facts[row.m];
+    const tensor = tensorOf(row.m);
+    const [origin, number] = originOf(choice);
+    const base = `base/${origin}/${number}`;
+    const { code, first } = edited(choice, row.name, tensor);
+    const after = first ? toImage(decode(layers, tensor, first)) : source.pictures.get(row.m);
+    if (row.base !== base) {
+      row.before = first ? toImage(decode(layers, tensor, tensor(`${base}/first`)))
+        : tensor(`${base}/picture`);
+      const original = source.tensors.get(`original/${number}`);
+      row.canvases[0].parentElement.hidden = origin !== "image";
+      if (origin === "image") draw(row.canvases[0], original, setup.shape);
+      draw(row.canvases[1], row.before, setup.shape);
+      row.base = base;
+    }
+    if (!after) return; // the kernel is decoding it
+    draw(row.canvases[2], after, setup.shape);
+    draw(row.canvases[3], difference(row.before, after, setup.gain), setup.shape);
+    row.note.textContent = layers ? "" : "(decoded by the kernel: this decoder cannot run here)";
+    row.numbers.textContent = numbers(row, after);
+    if (atlas) showPlace(row, atlas, tensor, base, code);
+    if (row.m === 0) {
+      for (const [element, slider] of rows) slider.show(code[element]);
+    }
+  }
+
+  function numbers(row, after) {
+    const [channels] = setup.shape;
+    const { changed, mean } = pixelChange(row.before, after, channels, setup.threshold);
+    return (
+      `${changed} of ${after.length / channels} pixels change by more than ${setup.threshold} ` +
+      `grey levels; mean change ${mean.toFixed(1)}`
+    );
+  }
+
+  function showPlace(row, atlas, tensor, base, code) {
+    addMap(row);
+    const density = Object.fromEntries(["constant", "means", "rows", "round", "sign"].map(
+      (part) => [part, tensor(`density/${part}`)]));
+    const found = verdict(atlas, logDensity(density, code), nearest(tensor("atlas/codes"), code));
+    const where = make("b", { class: found.where === "on the map" ? "" : "course-off" }, found.where);
+    row.numbers.append(". ", where, `: ${found.text}.`);
+    const at = (z) => place(tensor("atlas/mean"), tensor("atlas/directions"), z);
+    row.start = at(tensor(`${base}/code`));
+    row.place = at(code);
+    row.map.show(row.start, row.place);
+  }
+
+  function atRest() {
+    const [origin, number] = originOf(choice);
+    for (const row of models) {
+      row.canvases.forEach((canvas, i) => {
+        canvas.setAttribute("aria-label", `${row.captions[i]} of ${origin} ${number}, ${row.name}`);
+      });
+      if (row.place) row.map?.say(row.start, row.place);
+    }
+    spoken.textContent = models.map((row) => `${row.name}: ${row.numbers.textContent}`).join(" ");
+    source.rest();
+  }
+
+  function say(text) {
+    message.textContent = text;
+  }
+
+  // All together
+
+  const root = make("div", { class: "course-explorer course-latent", role: "group",
+    "aria-label": "Latent explorer" }, make("div", {},
+    make("div", { class: "course-controls" },
+      image.element,
+      make("div", { class: "course-row" }, ...drawButtons),
+      target.element, step.element, shift.element, elementRows, list.element,
+      make("div", { class: "course-row" }, undo, redo, reset)),
+    make("div", { class: "course-models" },
+      ...models.map((row) => row.element),
+      make("div", { class: "course-code" }, code, copy),
+      message, spoken)));
+  ownKeys(root);
+  root.addEventListener("keydown", (event) => {
+    if (!(event.ctrlKey || event.metaKey) || event.target.type === "search") return;
+    const key = event.key.toLowerCase();
+    if (key === "z" && !event.shiftKey) travel(steps.undo());
+    else if (key === "y" || key === "z") travel(steps.redo());
+    else return;
+    event.preventDefault();
+  });
+  el.append(root);
+  showHistory();
+  refresh();
+
+  return {
+    set(next) {
+      choice = structuredClone(next);
+      settle();
+      refresh();
+    },
+    refresh,
+    facts: () => list.refresh(),
+    say,
+    close() {
+      cancelAnimationFrame(frame);
+      clearTimeout(resting);
+      root.remove();
+    },
+  };
+}
