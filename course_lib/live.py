@@ -1,4 +1,4 @@
-"""What every explorer is: a view in the browser, and a still picture for when there is no kernel."""
+"""What every explorer is: a live view, and a still picture for readers without a kernel."""
 
 from typing import ClassVar
 
@@ -54,5 +54,6 @@ class LiveFigure(anywidget.AnyWidget):
             self.answer(content)
 
     def _ipython_display_(self) -> None:
-        display(super()._repr_mimebundle_(), raw=True)
+        data, metadata = super()._repr_mimebundle_()
+        display(data, metadata=metadata, raw=True)
         self._stills.append(display(self.still(), display_id=True))

@@ -72,11 +72,8 @@ def fit_density(codes: Tensor, components: int = 10, seed: int = 0) -> Density:
             f"codes, but got {n}: pass more codes, or components={max(1, (n - 1) // k)}."
         )
     codes = codes.detach().cpu().double()
-    # Keeps covariances invertible in directions that the codes do not use; far below those that
-    # they do use.
-    floor = 1e-4 * codes.var(0).mean().item()
     fitted = GaussianMixture(
-        components, reg_covar=max(floor, 1e-12), max_iter=500, random_state=seed
+        components, reg_covar=max(_floor(codes), 1e-12), max_iter=500, random_state=seed
     ).fit(codes.numpy())
     gaussians = MultivariateNormal(
         torch.from_numpy(fitted.means_), torch.from_numpy(fitted.covariances_)
@@ -107,8 +104,7 @@ def fit_gaussian(codes: Tensor, directions: int = 32, seed: int = 0) -> Density:
     Raises
     ------
     ValueError
-        If `codes` is not (N, K), holds NaN, is too small, or lies in the principal directions
-        alone, so that all else is impossible.
+        If `codes` is not (N, K), holds NaN, is too small, or all codes are the same.
     """
     check_codes(codes)
     n, k = codes.shape
@@ -117,14 +113,11 @@ def fit_gaussian(codes: Tensor, directions: int = 32, seed: int = 0) -> Density:
             f"fit_gaussian got directions={directions} for {n} codes of {k} elements: choose from "
             f"1 to {min(n, k) - 1}."
         )
-    pca = PCA(directions, svd_solver="randomized", random_state=seed)
-    pca.fit(codes.detach().cpu().double().numpy())
-    variance = pca.noise_variance_
-    if not variance > 1e-12 * pca.explained_variance_[0]:
-        raise ValueError(
-            f"The codes do not leave their first {directions} principal directions, so every other "
-            "code would be impossible: choose fewer directions."
-        )
+    codes = codes.detach().cpu().double()
+    pca = PCA(directions, svd_solver="randomized", random_state=seed).fit(codes.numpy())
+    variance = max(pca.noise_variance_, _floor(codes))
+    if variance == 0:
+        raise ValueError(f"All {n} codes are the same, so no other has a density: train the model.")
     scale = np.sqrt(np.clip(pca.explained_variance_ - variance, 0, None))
     distribution = LowRankMultivariateNormal(
         torch.from_numpy(pca.mean_),
@@ -132,6 +125,12 @@ def fit_gaussian(codes: Tensor, directions: int = 32, seed: int = 0) -> Density:
         torch.full((k,), variance, dtype=torch.float64),
     )
     return Density(distribution)
+
+
+def _floor(codes: Tensor) -> float:
+    """A variance that keeps covariances invertible in directions that the codes do not use, and is
+    far below those that they do use."""
+    return 1e-4 * codes.var(0).mean().item()
 
 
 def check_codes(z: Tensor, one: bool = False) -> None:

@@ -31,6 +31,19 @@ def test_set_elements_sets_those_and_no_others(values, batch):
     assert torch.equal(z, kept)
 
 
+def test_move_goes_along_each_direction():
+    z, directions = torch.randn(3, 5), torch.randn(2, 5)
+    kept = z.clone()
+    torch.testing.assert_close(
+        latents.move(z, directions, (1.5, -2)), z + 1.5 * directions[0] - 2 * directions[1]
+    )
+    assert torch.equal(z, kept)
+    with pytest.raises(ValueError, match=r"3 amounts and directions of shape \(2, 5\)"):
+        latents.move(z, directions, (1, 2, 3))
+    with pytest.raises(ValueError, match="An amount is nan"):
+        latents.move(z, directions, (1, NAN))
+
+
 def test_the_homeworks_second_edit():
     z = torch.rand(1, 1024)
     theirs = z.clone()

@@ -1,293 +1,298 @@
+"""The latent explorer as its view sees it: what it is told, asks for, and sends back."""
+
+import base64
 import gc
 import io
-import math
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
-from ipywidgets import Button
 from ipywidgets.widgets.widget import _instances
 from PIL import Image
 from torch import nn
 
-from course_lib import latents, models, transforms
-from course_lib.evaluation import pixel_change
-from course_lib.explorer import MOST_ELEMENTS, ExplorerState, explore, reproduce
+from course_lib import decoders, latents, transforms
+from course_lib.explorer import prior_draw
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
-from course_lib.widgets import COLUMNS, LatentExplorer
+from course_lib.widgets import LatentExplorer
 
-SHAPE, LATENT = (3, 6, 5), 17
+SHAPE, HIDDEN, LATENT = (3, 6, 5), 13, 17
 transform = transforms.face_transform(crop=None, size=SHAPE[1:])
+WANT = {"kind": "want", "models": True, "columns": [], "bases": []}
+
+
+class Convolutional(FullyConnectedVAE):
+    """A decoder that cannot go to the browser."""
+
+    def __init__(self):
+        super().__init__(SHAPE, HIDDEN, LATENT)
+        self.smooth = nn.Conv2d(3, 3, 1)
+
+    def decode(self, z):
+        return self.smooth(super().decode(z)).tanh()
+
+
+def pictures(n, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(256, (n, *SHAPE), dtype=torch.uint8, generator=generator)
 
 
 @pytest.fixture
 def images():
-    generator = torch.Generator().manual_seed(4)
-    return torch.randint(256, (4, *SHAPE), dtype=torch.uint8, generator=generator)
+    return pictures(4, seed=4)
 
 
 @pytest.fixture
-def model():
+def models():
     torch.manual_seed(1)
-    return FullyConnectedAutoencoder(SHAPE, LATENT)
+    return {
+        "AE": FullyConnectedAutoencoder(SHAPE, LATENT + 3),
+        "VAE": FullyConnectedVAE(SHAPE, HIDDEN, LATENT),
+    }
 
 
 @pytest.fixture
-def explorer(model, images):
-    explorer = LatentExplorer(model, images, transform=transform, elements=(3, 11))
-    yield explorer
-    explorer.close()
+def make(models, images):
+    made = []
+
+    def make(models=models, images=images, **options):
+        explorer = LatentExplorer(models, images, transform=transform, **options)
+        explorer.sent = []
+        explorer.send = lambda content, buffers=(): explorer.sent.append((content, buffers))
+        made.append(explorer)
+        return explorer
+
+    yield make
+    for explorer in made:
+        explorer.close()
 
 
-def sliders(explorer):
-    return {e: row.children[0] for e, row in explorer._by_element.items()}
+def ask(explorer, **request):
+    """What the view asks, as it asks it; the tensors and facts that it gets."""
+    explorer.sent.clear()
+    explorer._handle_custom_msg({**WANT, **request}, [])
+    content, [file] = explorer.sent[0]
+    return safetensors.torch.load(file), content["facts"]
 
 
-def on_screen(explorer, column, name="model"):
-    png = explorer._pictures[name][COLUMNS.index(column)].value
-    return torch.from_numpy(np.array(Image.open(io.BytesIO(png)))).movedim(-1, 0)
+# The state and the view
 
 
-# The state, without any view
+def test_the_view_is_told_what_it_must_know(make, models):
+    explorer = make(elements=(3, 11))
+    assert explorer._setup["models"] == ["AE", "VAE"]
+    assert explorer._setup["elements"] == LATENT  # of the smaller latent space
+    assert explorer._setup["images"] == 4
+    assert explorer._setup["shape"] == list(SHAPE)
+    assert explorer._setup["origins"] == ["image", "prior"]
+    assert explorer._choice == explorer.state.choice
+    assert explorer._choice["elements"] == [3, 11]
 
 
-def test_state_edits_forgets_and_resets():
-    state = ExplorerState(image_count=4, latent_dim=LATENT)
-    state.image, state.shift = 2, 0.5
-    state.set_element(3, 2)
-    state.set_element(11, 8.0)
-    state.forget(3)
-    assert (state.edits, state.elements) == ({11: 8.0}, [3, 11])
-    state.reset()
-    assert (state.image, state.shift, state.edits, state.elements) == (2, 0.0, {}, [3, 11])
+def test_the_range_of_the_sliders_reaches_the_codes(make, models, images):
+    with torch.no_grad():
+        models["AE"].encoder[0].bias[0] = 123.5
+    low, high = make()._setup["values"]
+    codes = models["AE"].encode(transform(images))
+    assert low == -10
+    assert high == codes.max().ceil().item() > 100
 
 
-def test_hiding_an_element_undoes_its_edit():
-    state = ExplorerState(4, LATENT)
-    state.edits = {3: 2.0, 11: 8.0}
-    state.hide(3)
-    assert (state.edits, state.elements) == ({11: 8.0}, [11])
+def test_the_state_moves_the_view_and_the_view_the_state(make):
+    explorer = make()
+    explorer.state.image, explorer.state.edits = 2, {3: 2.0}
+    assert explorer._choice == explorer.state.choice
+    by_hand = {**explorer._choice, "shift": -0.7, "edits": [[3, 9.3], [5, 1]], "elements": [3, 5]}
+    explorer.set_state({"_choice": by_hand})
+    assert (explorer.state.shift, explorer.state.edits) == (-0.7, {3: 9.3, 5: 1.0})
 
 
-def test_state_tells_its_observers():
-    state, seen = ExplorerState(4, LATENT), []
-    state.observe(lambda change: seen.append((change.name, change.new)), ["edits", "shift"])
-    state.set_element(3, 2.0)
-    state.shift = 0.5
-    assert seen == [("edits", {3: 2.0}), ("shift", 0.5)]
+def test_an_impossible_choice_of_the_view_is_put_back(make):
+    explorer = make()
+    good = explorer.state.choice
+    explorer.set_state({"_choice": {**good, "image": 4}})
+    assert explorer._choice == explorer.state.choice == good
+    assert "no image 4" in explorer._message
+    explorer.state.image = 1
+    assert explorer._message == ""
 
 
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        (lambda state: setattr(state, "image", 4), "no image 4: choose one from 0 to 3"),
-        (lambda state: setattr(state, "image", -1), "no image -1"),
-        (lambda state: setattr(state, "shift", math.nan), "The shift is nan"),
-        (lambda state: state.set_element(LATENT, 1.0), "no element 17: choose one from 0 to 16"),
-        (lambda state: state.set_element(3, math.inf), "element 3 is inf"),
-        (lambda state: state.show(-1), "no element -1"),
-        (lambda state: setattr(state, "edits", dict.fromkeys(range(13), 1.0)), "at most 12"),
-    ],
-)
-def test_impossible_choices_change_nothing(change, sentence):
-    state = ExplorerState(4, LATENT)
-    state.set_element(5, 1.0)
-    with pytest.raises(ValueError, match=sentence):
-        change(state)
-    assert (state.image, state.shift, state.edits, state.elements) == (0, 0.0, {5: 1.0}, [5])
+def test_what_is_seen_is_the_edit_of_each_models_own_code(make, models, images):
+    explorer = make()
+    explorer.state.image, explorer.state.target, explorer.state.step = 1, 3, 0.5
+    explorer.state.shift, explorer.state.edits = 0.5, {3: 2.0, 11: 8.0}
+    x = transform(images)
+    means = {"AE": models["AE"].encode(x), "VAE": models["VAE"].encode(x).mean}
+    for name, codes in means.items():
+        code = latents.shift((codes[1:2] + codes[3:4]) / 2, 0.5)
+        code = latents.set_elements(code, {3: 2.0, 11: 8.0})
+        seen = explorer.seen[name]
+        assert torch.allclose(seen.code, code, atol=1e-6)
+        assert torch.equal(seen.edited, transforms.to_image(models[name].decode(seen.code)))
+        assert torch.equal(seen.reconstruction, transforms.to_image(models[name](x[1:2])))
+    with pytest.raises(ValueError, match="from 0 to 16"):
+        explorer.state.set_element(LATENT, 1.0)
 
 
-def test_a_state_needs_something_to_choose_from():
-    with pytest.raises(ValueError, match="0 images and 17"):
-        ExplorerState(0, LATENT)
+def test_draws_are_decoded_in_place_of_a_face(make):
+    explorer = make(training=pictures(80, seed=5))
+    explorer.state.origin, explorer.state.draw = "prior", 7
+    assert torch.equal(explorer.seen["VAE"].code, prior_draw(7, LATENT))
+    explorer.state.origin = "density"
+    drawn = explorer.atlases["VAE"].density.sample(1, seed=7)
+    assert torch.equal(explorer.seen["VAE"].code, drawn)
 
 
-# The pure function between state and view
+def test_a_move_on_a_models_map_moves_that_model(make):
+    explorer = make(training=pictures(80, seed=5))
+    before = explorer.seen
+    explorer.state.moves = {"VAE": (1.0, -2.0)}
+    directions = explorer.atlases["VAE"].directions
+    moved = before["VAE"].code + directions[0] - 2 * directions[1]
+    assert torch.allclose(explorer.seen["VAE"].code, moved, atol=1e-6)
+    assert torch.equal(explorer.seen["AE"].code, before["AE"].code)
 
 
-def test_explore_edits_the_code_and_measures_the_change(model, images):
-    state = ExplorerState(4, LATENT)
-    state.shift, state.edits = 0.5, {3: 2.0, 11: 8.0}
-    x = transform(images[1:2])
-    seen = explore(model, x, state)
-
-    code = latents.set_elements(model.encode(x) + 0.5, {3: 2.0, 11: 8.0})
-    assert torch.equal(seen.code, code)
-    assert torch.equal(seen.original, images[1:2])
-    assert torch.equal(seen.reconstruction, transforms.to_image(model(x)))
-    assert torch.equal(seen.edited, transforms.to_image(model.decode(code)))
-    assert seen.change == pixel_change(seen.reconstruction, seen.edited, threshold=40)
-    assert seen.change.mean_absolute > 0
+# What the view asks for
 
 
-def test_explore_edits_the_mean_of_a_posterior(images):
+def test_the_view_gets_the_decoders(make, models):
+    tensors, facts = ask(make())
+    assert [fact["layers"] for fact in facts] == [["tanh"], ["relu", "linear", "tanh"]]
+    assert [fact["atlas"] for fact in facts] == [None, None]
+    weight = models["VAE"].decoder[2].weight
+    assert torch.equal(tensors["1/2/weight"], weight.detach().T.half())
+    assert torch.equal(tensors["1/2/bias"], models["VAE"].decoder[2].bias)
+    everywhere = models["AE"].decoder[0].weight.sum(1)
+    assert torch.allclose(tensors["0/all"][0], everywhere, atol=1e-5)
+
+
+def test_the_view_gets_what_a_face_and_a_slider_need(make, models, images):
+    explorer = make()
+    tensors, facts = ask(explorer, models=False, columns=[3, 11], bases=[["image", 2]])
+    assert facts is None
+    assert torch.equal(tensors["original/2"], images[2])
+    for number, (name, model) in enumerate(models.items()):
+        code = tensors[f"{number}/base/image/2/code"]
+        assert torch.equal(code, explorer.seen[name].code) is (explorer.state.image == 2)
+        torch.testing.assert_close(
+            tensors[f"{number}/base/image/2/first"], decoders.first(model, code)
+        )
+        assert torch.equal(tensors[f"{number}/column/11"], model.decoder[0].weight[:, 11])
+    drawn, _ = ask(explorer, models=False, bases=[["prior", 5]])
+    assert torch.equal(drawn["1/base/prior/5/code"], prior_draw(5, LATENT))
+    assert not any(name.startswith("original") for name in drawn)
+
+
+def test_the_view_gets_the_map(make):
+    factors = torch.rand(80, 16, generator=torch.Generator().manual_seed(0))
+    explorer = make(training=pictures(80, seed=5), factors=factors)
+    tensors, facts = ask(explorer)
+    atlas = explorer.atlases["VAE"]
+    assert torch.equal(tensors["1/atlas/picture"], atlas.picture)
+    assert torch.equal(
+        tensors["1/plane"], decoders.along(explorer._models["VAE"], atlas.directions)
+    )
+    assert facts[1]["atlas"]["activity"] == atlas.activity.tolist()
+    assert facts[0]["atlas"]["tracks"] == explorer.atlases["AE"].tracks[:LATENT]
+    assert {"1/density/means", "1/density/rows", "1/atlas/codes"} <= tensors.keys()
+    assert explorer._setup["origins"] == ["image", "prior", "density"]
+
+
+def test_the_kernel_decodes_what_the_browser_cannot(make, images):
+    torch.manual_seed(2)
+    model = Convolutional()
+    explorer = make({"conv": model, "VAE": FullyConnectedVAE(SHAPE, HIDDEN, LATENT)})
+    tensors, facts = ask(explorer, bases=[["image", 0]], columns=[3])
+    assert facts[0]["layers"] is None
+    seen = explorer.seen["conv"]
+    assert torch.equal(tensors["0/base/image/0/picture"], seen.reconstruction)
+    assert "0/column/3" not in tensors and "1/column/3" in tensors
+    assert explorer.sent[1][1] == [seen.edited.numpy().tobytes()]
+
+    explorer.sent.clear()
+    explorer.set_state({"_choice": {**explorer._choice, "shift": 2.0}})
+    [(content, [pixels])] = explorer.sent  # one picture for one move
+    assert content["model"] == 0
+    assert pixels == explorer.seen["conv"].edited.numpy().tobytes() != seen.edited.numpy().tobytes()
+
+
+def test_an_unknown_message_is_refused(make):
+    with pytest.raises(KeyError, match="models"):
+        make().answer({"kind": "dance"})
+
+
+# The still
+
+
+def test_a_saved_notebook_keeps_a_picture_that_follows(make, monkeypatch):
+    shown, updates = [], []
+
+    class Handle:
+        def update(self, figure):
+            updates.append(figure.alt)
+
+    def display(thing, **options):
+        shown.append((thing, options))
+        return Handle()
+
+    monkeypatch.setattr("course_lib.live.display", display)
+    explorer = make()
+    explorer._ipython_display_()
+    (live, raw), (still, kept) = shown
+    assert raw == {"metadata": {}, "raw": True}
+    assert live["text/plain"].startswith("LatentExplorer of AE, VAE: image 0, shift 0")
+    assert "application/vnd.jupyter.widget-view+json" in live
+    assert kept == {"display_id": True}
+    assert "image 0, shift 0, edits {}" in still.alt
+
+    explorer.set_state({"_choice": {**explorer._choice, "edits": [[3, 2]], "elements": [3]}})
+    assert updates == []
+    explorer._handle_custom_msg({"kind": "rest"}, [])
+    assert "edits {3: 2.0}" in updates[0]
+    explorer.state.origin = "prior"
+    assert "original" not in explorer.still().alt
+
+
+def test_the_still_shows_what_is_seen(make, models):
+    explorer = make({"AE": models["AE"]})
+    explorer.state.edits = {3: 9.0}
+    picture = Image.open(io.BytesIO(explorer.still().png())).convert("RGB")
+    colours = {tuple(c) for c in np.asarray(picture).reshape(-1, 3)}
+    edited = explorer.seen["AE"].edited[0].flatten(1).T.tolist()
+    assert {tuple(c) for c in edited} <= colours
+    data, _ = explorer.still()._repr_mimebundle_()
+    assert base64.b64decode(data["image/png"]) == explorer.still().png()
+
+
+# Its life
+
+
+def test_grey_pictures_and_a_single_one(images, make):
     torch.manual_seed(0)
-    vae = FullyConnectedVAE(SHAPE, 13, LATENT)
-    state = ExplorerState(4, LATENT)
-    state.edits = {3: 2.0}
-    x = transform(images[1:2])
-    seen = explore(vae, x, state)
-    assert torch.equal(seen.code, latents.set_elements(vae.encode(x).mean, {3: 2.0}))
-    assert torch.equal(seen.reconstruction, transforms.to_image(vae(x)))
-    assert LatentExplorer(
-        {"AE": FullyConnectedAutoencoder(SHAPE, 9), "VAE": vae}, images, transform=transform
-    ).seen
-
-
-def test_an_untouched_state_changes_nothing(model, images):
-    seen = explore(model, transform(images[:1]), ExplorerState(4, LATENT))
-    assert torch.equal(seen.reconstruction, seen.edited)
-    assert (seen.difference == 128).all()
-    assert seen.change.changed == 0
-
-
-def test_the_printed_code_makes_the_picture_on_screen(explorer, model, images):
-    explorer.state.image, explorer.state.shift, explorer.state.edits = 2, 0.5, {3: 2.0, 11: 8.0}
-    code = reproduce(explorer.state)
-    names = {"model": model, "images": images, "transform": transform}
-    modules = {"latents": latents, "models": models, "transforms": transforms}
-    exec(code, names | modules, scope := {})
-
-    assert "latents.set_elements(z, {3: 2.0, 11: 8.0})" in code
-    assert torch.equal(scope["edited"][0], on_screen(explorer, "edited"))
-    assert "{3: 2.0, 11: 8.0}" in explorer._text.value
-
-
-# The view
-
-
-def test_controls_set_the_state_and_the_pictures(explorer, images):
-    before = on_screen(explorer, "edited")
-    sliders(explorer)[3].value = 9.3
-    assert explorer.state.edits == {3: 9.3}
-    assert not torch.equal(on_screen(explorer, "edited"), before)
-    assert torch.equal(on_screen(explorer, "reconstruction"), before)
-
-    explorer._shift.value = -0.7
-    explorer._image.value = 3
-    assert (explorer.state.shift, explorer.state.image) == (-0.7, 3)
-    assert torch.equal(on_screen(explorer, "original"), images[3])
-    assert torch.equal(on_screen(explorer, "difference"), explorer.seen["model"].difference[0])
-
-
-def test_the_state_moves_the_controls(explorer):
-    explorer.state.image, explorer.state.shift = 2, 0.5
-    explorer.state.edits = {3: 2.0, 16: 8.0}
-    assert (explorer._image.value, explorer._shift.value) == (2, 0.5)
-    assert list(sliders(explorer)) == [3, 11, 16]
-    assert sliders(explorer)[16].value == 8.0
-    assert sliders(explorer)[16].description == "element 16"
-
-
-def test_untouched_sliders_stand_on_the_step_nearest_to_what_the_decoder_gets(explorer):
-    explorer.state.image, explorer.state.shift = 1, 0.537
-    code = explorer.seen["model"].code[0]
-    for element, slider in sliders(explorer).items():
-        # Off its steps the browser would move the slider, and so make an edit.
-        assert slider.value == round(code[element].item(), 1)
-    assert explorer.state.edits == {}
-
-
-def test_the_rounding_of_the_browser_makes_no_edit(explorer):
-    for element, slider in sliders(explorer).items():
-        slider.value -= 4e-16 * (element + 1)  # noUiSlider makes 0.09999999999999964 of 0.1
-    explorer._shift.value = 4e-16
-    assert (explorer.state.edits, explorer.state.shift) == ({}, 0.0)
-
-
-def test_a_dragged_slider_is_not_pulled_out_of_the_hand(explorer):
-    slider = sliders(explorer)[3]
-    for position in (0.1 + 0.2, 0.7):
-        slider.value = position
-        assert slider.value == position
-        assert explorer.state.edits == {3: round(position, 6)}
-
-
-def test_reset_brings_the_reconstruction_back(explorer):
-    explorer.state.edits, explorer.state.shift = {3: 9.0}, 1.0
-    explorer._reset.click()
-    assert (explorer.state.edits, explorer.state.shift) == ({}, 0.0)
-    assert torch.equal(on_screen(explorer, "edited"), on_screen(explorer, "reconstruction"))
-
-
-def test_each_slider_has_its_own_buttons(explorer):
-    explorer.state.edits = {3: 9.0, 11: 7.0}
-    own, remove = (w for w in explorer._by_element[3].children if isinstance(w, Button))
-    own.click()
-    assert explorer.state.edits == {11: 7.0}
-    assert sliders(explorer)[3].value == round(explorer.seen["model"].code[0, 3].item(), 1)
-    remove.click()
-    assert list(sliders(explorer)) == [11]
-    assert [row.children[0].description for row in explorer._sliders.children] == ["element 11"]
-
-
-def test_adding_sliders_stops_with_a_message(explorer):
-    for element in range(MOST_ELEMENTS + 1):
-        explorer._element.value = element
-        explorer._add.click()
-    assert len(sliders(explorer)) == MOST_ELEMENTS
-    assert "at most 12" in explorer._message.value
-    explorer.state.hide(3)
-    assert explorer._message.value == ""
-
-
-def test_a_slider_widens_for_a_value_outside_its_range(explorer):
-    explorer.state.edits = {3: 123.0}
-    assert sliders(explorer)[3].value == sliders(explorer)[3].max == 123.0
-    assert explorer.state.edits == {3: 123.0}
-
-
-def test_several_models_share_the_controls(model, images):
-    small = FullyConnectedAutoencoder(SHAPE, 13)
-    explorer = LatentExplorer({"AE": model, "small": small}, images, transform=transform)
-    explorer.state.edits = {12: 5.0}
-    assert [explorer.seen[name].code[0, 12] for name in ("AE", "small")] == [5.0, 5.0]
-    assert torch.equal(on_screen(explorer, "edited", "small"), explorer.seen["small"].edited[0])
-    with pytest.raises(ValueError, match="from 0 to 12"):
-        explorer.state.set_element(13, 1.0)
-    explorer.close()
-
-
-def test_grey_pictures_and_a_single_one(images):
-    model = FullyConnectedAutoencoder((1, *SHAPE[1:]), LATENT)
-    explorer = LatentExplorer(model, images[:1, :1], transform=transform)
+    explorer = make(FullyConnectedAutoencoder((1, *SHAPE[1:]), LATENT), images[:1, :1])
     explorer.state.edits = {0: 4.0}
     assert explorer.seen["model"].edited.shape == (1, 1, *SHAPE[1:])
-    explorer.close()
+    assert explorer.still().alt
 
 
-def test_a_saved_notebook_keeps_a_picture_and_a_sentence(explorer):
-    explorer.state.edits = {3: 2.0}
-    data, metadata = explorer._repr_mimebundle_()
-    assert (
-        data["text/plain"]
-        == repr(explorer)
-        == (
-            "LatentExplorer of model: image 0, shift 0, edits {3: 2.0}. "
-            "Run this cell to move the sliders."
-        )
-    )
-    assert "image 0, shift 0, edits {3: 2.0}" in metadata["image/png"]["alt"]
-    assert "application/vnd.jupyter.widget-view+json" in data
-    untouched = data["image/png"]
-    explorer.state.set_element(3, 9.0)
-    assert explorer._repr_mimebundle_()[0]["image/png"] != untouched
-
-
-def test_close_leaves_nothing_behind(model, images):
+def test_close_leaves_nothing_behind(models, images):
     gc.collect()  # of what earlier tests left
     before = set(_instances)
-    explorer = LatentExplorer(model, images, transform=transform)
-    slider, shown = sliders(explorer)[0], on_screen(explorer, "edited")
-    explorer.state.show(5)
-    explorer.close()
-    explorer.close()
-
-    explorer.state.edits = {0: 9.0}
-    slider.value = 3.0
-    assert explorer.state.edits == {0: 9.0}
-    assert torch.equal(on_screen(explorer, "edited"), shown)
+    for _ in range(100):
+        explorer = LatentExplorer(models, images, transform=transform)
+        explorer.state.show(5)
+        explorer.close()
+        explorer.close()
     assert set(_instances) == before
+    shown = explorer._choice
+    explorer.state.edits = {0: 9.0}  # stays usable, and tells nobody
+    assert explorer._choice == shown
+    assert explorer.state._trait_notifiers.get(None, {}).get("change", []) == []
+    if explorer.state._trait_notifiers:
+        for listeners in explorer.state._trait_notifiers.values():
+            assert explorer._show not in listeners.get("change", [])
 
 
 @pytest.mark.parametrize(
@@ -302,8 +307,10 @@ def test_wrong_models_get_one_clear_sentence(images, call, error, sentence):
         call(images)
 
 
-def test_wrong_images_and_elements_get_one_clear_sentence(model, images):
+def test_wrong_images_elements_and_factors_get_one_clear_sentence(models, images):
     with pytest.raises(ValueError, match="0 images"):
-        LatentExplorer(model, images[:0], transform=transform)
+        LatentExplorer(models, images[:0], transform=transform)
     with pytest.raises(ValueError, match="no element 17"):
-        LatentExplorer(model, images, transform=transform, elements=(17,))
+        LatentExplorer(models, images, transform=transform, elements=(17,))
+    with pytest.raises(ValueError, match="pass training=faces.train too"):
+        LatentExplorer(models, images, transform=transform, factors=torch.zeros(4, 16))

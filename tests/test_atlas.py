@@ -1,0 +1,147 @@
+"""Maps of codes: against closed forms, and numbers made to order."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import multivariate_normal
+from torch import nn
+
+from course_lib import latents
+from course_lib.atlas import MOST, Atlas, chart, gaussians
+
+
+class Codes(nn.Module):
+    """The code is the picture."""
+
+    def __init__(self):
+        super().__init__()
+        self.device = nn.Parameter(torch.zeros(1))
+
+    def encode(self, x):
+        return x.flatten(1)
+
+
+def normal(n, scales, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(n, len(scales), generator=generator) * torch.tensor(scales)
+
+
+def of(codes, **options) -> Atlas:
+    return chart(Codes(), codes[:, None, None], **options)
+
+
+def by_formula(parts, z):
+    """log p(z) as the browser computes it."""
+    d = z - parts["means"]
+    inside = (torch.einsum("crk,ck->cr", parts["rows"], d) ** 2).sum(1)
+    squared = parts["round"] * (d**2).sum(1) + parts["sign"] * inside
+    return (parts["constant"] - 0.5 * squared).logsumexp(0).item()
+
+
+@pytest.fixture(scope="module")
+def atlas():
+    return of(normal(1500, [3.0, 2.0, 0.5, 1.0]))
+
+
+def test_the_map_has_the_principal_directions(atlas):
+    assert atlas.directions.abs().argmax(1).tolist() == [0, 1]
+    assert torch.allclose(atlas.directions @ atlas.directions.T, torch.eye(2), atol=1e-5)
+    assert atlas.share == pytest.approx(13 / 14.25, abs=0.02)
+    assert torch.allclose(atlas.activity, torch.tensor([9.0, 4.0, 0.25, 1.0]), rtol=0.15)
+    assert atlas.mean.abs().max() < 0.3
+
+
+def test_the_picture_is_dense_where_codes_are(atlas):
+    assert atlas.picture.shape == (48, 48)
+    assert atlas.picture.max() == 255
+    middle, corner = atlas.picture[20:28, 20:28], atlas.picture[:6, :6]
+    assert middle.float().mean() > 100 > 5 > corner.float().mean()
+
+
+def test_up_and_right_on_the_map_are_more():
+    codes = normal(400, [3.0, 2.0, 0.1])
+    atlas = of(torch.where(codes[:, :1] > 0, codes, torch.zeros(3)))
+    first, second = atlas.directions
+    right = atlas.picture[:, 30:].sum().item() > atlas.picture[:, :18].sum().item()
+    assert right == (first[0] > 0)  # codes spread to where the first element is positive
+    skewed = normal(400, [3.0, 2.0, 0.1])
+    skewed[:, 1] = skewed[:, 1].abs()
+    atlas = of(skewed)
+    tail_is_up = atlas.picture[:16].sum().item() > atlas.picture[32:].sum().item()
+    assert tail_is_up == (atlas.directions[1, 1] > 0)
+
+
+def test_usual_is_what_new_codes_are(atlas):
+    new = normal(400, [3.0, 2.0, 0.5, 1.0], seed=9)
+    low, high = atlas.usual_log_density
+    logs = atlas.density.log_prob(new)
+    inside = ((logs > low) & (logs < high)).double().mean().item()
+    assert inside == pytest.approx(0.9, abs=0.06)  # three standard errors: 0.045, of both samples
+    distance = torch.cdist(new, atlas.codes).amin(1).median().item()
+    assert atlas.usual_distance == pytest.approx(distance, rel=0.15)
+    assert len(atlas.codes) == MOST
+
+
+def test_elements_track_factors():
+    codes = normal(300, [1.0, 1.0, 1.0])
+    noise = normal(300, [1.0], seed=5)[:, 0]
+    factors = {
+        "smile": -2 * codes[:, 2] + 7,
+        "gaze": codes[:, 0] + noise,
+        "still": torch.zeros(300),
+    }
+    tracks = of(codes, factors=factors).tracks
+    assert tracks[2] == ("smile", pytest.approx(1))
+    assert tracks[0][0] == "gaze"
+    expected = np.corrcoef(codes[:, 0], factors["gaze"])[0, 1] ** 2
+    assert tracks[0][1] == pytest.approx(expected, abs=1e-6)
+    assert tracks[1][1] < 0.1
+
+
+def test_a_silent_element_tracks_nothing():
+    codes = normal(300, [1.0, 0.0, 1.0])
+    tracks = of(codes, factors={"smile": codes[:, 0]}).tracks
+    assert tracks[1] == ("smile", 0)
+
+
+@pytest.mark.parametrize("k", [4, 90])  # few elements: a mixture; many: one Gaussian
+def test_the_parts_of_a_density_make_its_density(k):
+    codes = normal(400, np.linspace(0.2, 2, k).tolist())
+    atlas = of(codes)
+    parts = gaussians(atlas.density)
+    assert len(parts["constant"]) == (10 if k == 4 else 1)
+    for z in (codes[7], torch.zeros(k), codes[9] + 1.5):
+        exact = atlas.density.log_prob(z[None]).item()
+        assert by_formula(parts, z) == pytest.approx(exact, rel=1e-4, abs=1e-2)
+
+
+def test_one_gaussian_is_probabilistic_pca():
+    codes = normal(500, [3.0, 2.0, 0.5, 0.5, 0.5])
+    density = latents.fit_gaussian(codes, directions=2)
+    x = codes.double().numpy()
+    values, axes = np.linalg.eigh(np.cov(x.T))
+    spread = values[:3].mean()
+    clipped = axes @ np.diag([spread] * 3 + list(values[3:])) @ axes.T
+    exact = multivariate_normal(x.mean(0), clipped).logpdf(x[:20])
+    assert np.allclose(density.log_prob(codes[:20]), exact, atol=1e-6)
+    drawn = density.sample(4000, seed=1)
+    assert torch.equal(drawn, density.sample(4000, seed=1))
+    assert drawn.var(0)[:2].numpy() == pytest.approx(x.var(0)[:2], rel=0.1)
+
+
+def test_wrong_codes_get_one_clear_sentence():
+    with pytest.raises(ValueError, match="A map of 20 training pictures says little"):
+        of(normal(20, [1.0, 1.0]))
+    with pytest.raises(ValueError, match="'smile' has shape"):
+        of(normal(60, [1.0, 1.0]), factors={"smile": torch.zeros(59)})
+    with pytest.raises(ValueError, match="choose from 1 to 1"):
+        latents.fit_gaussian(normal(60, [1.0, 1.0]), directions=2)
+    with pytest.raises(ValueError, match="All 60 codes are the same"):
+        latents.fit_gaussian(torch.ones(60, 4), directions=2)
+
+
+def test_codes_that_use_few_directions_still_have_a_density():
+    codes = normal(60, [1.0, 1.0, 0.0, 0.0])
+    density = latents.fit_gaussian(codes, directions=2)
+    off = codes[:1] + torch.tensor([0.0, 0.0, 1.0, 0.0])
+    assert density.log_prob(off).item() < density.log_prob(codes[:1]).item() - 1000

@@ -1,0 +1,175 @@
+"""The explorer's state and what is made of it, without any view."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from course_lib import latents, transforms
+from course_lib.evaluation import pixel_change
+from course_lib.explorer import CHOICE, ExplorerState, edit, explore, prior_draw
+from course_lib.models import FullyConnectedAutoencoder
+
+SHAPE, LATENT = (3, 6, 5), 17
+NO_MOVE = (torch.zeros(2, LATENT), (0.0, 0.0))
+
+
+@pytest.fixture
+def state():
+    return ExplorerState(image_count=4, latent_dim=LATENT, models=("AE", "VAE"))
+
+
+def numbers(rows, seed):
+    return torch.randn(rows, LATENT, generator=torch.Generator().manual_seed(seed))
+
+
+def test_state_edits_forgets_and_resets(state):
+    state.image, state.shift = 2, 0.5
+    state.set_element(3, 2)
+    state.set_element(11, 8.0)
+    state.forget(3)
+    assert (state.edits, state.elements) == ({11: 8.0}, [3, 11])
+    state.step, state.target, state.moves = 0.5, 3, {"VAE": (1.0, -2.0)}
+    state.reset()
+    assert (state.image, state.shift, state.edits, state.elements) == (2, 0.0, {}, [3, 11])
+    assert (state.step, state.target, state.moves) == (0.0, 3, {})
+
+
+def test_hiding_an_element_undoes_its_edit(state):
+    state.edits = {3: 2.0, 11: 8.0}
+    state.hide(3)
+    assert (state.edits, state.elements) == ({11: 8.0}, [11])
+
+
+def test_state_tells_its_observers(state):
+    seen = []
+    state.observe(lambda change: seen.append((change.name, change.new)), ["edits", "shift"])
+    state.set_element(3, 2.0)
+    state.shift = 0.5
+    assert seen == [("edits", {3: 2.0}), ("shift", 0.5)]
+
+
+def test_a_choice_goes_out_and_comes_back(state):
+    state.image, state.origin, state.draw, state.target, state.step = 1, "prior", 5, 2, 0.25
+    state.moves, state.shift, state.edits = {"AE": (0.5, -1)}, -0.5, {3: 2.0, 11: 8.0}
+    state.show(7)
+    choice = state.choice
+    assert choice == {
+        "image": 1,
+        "origin": "prior",
+        "draw": 5,
+        "target": 2,
+        "step": 0.25,
+        "moves": {"AE": [0.5, -1.0]},
+        "shift": -0.5,
+        "edits": [[3, 2.0], [11, 8.0]],
+        "elements": [3, 11, 7],
+    }
+    assert tuple(choice) == CHOICE
+    other = ExplorerState(4, LATENT, ("AE", "VAE"))
+    other.choice = choice
+    assert other.choice == choice
+    assert repr(other) == (
+        "prior 5, 0.25 of the way to image 2, moves {'AE': (0.5, -1.0)}, shift -0.5, "
+        "edits {3: 2.0, 11: 8.0}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda state: setattr(state, "image", 4), "no image 4: choose one from 0 to 3"),
+        (lambda state: setattr(state, "target", -1), "no image -1"),
+        (lambda state: setattr(state, "draw", -1), "no draw -1"),
+        (lambda state: setattr(state, "step", 1.5), "1.5 leads off the line"),
+        (lambda state: setattr(state, "step", math.nan), "nan leads off the line"),
+        (lambda state: setattr(state, "moves", {"GAN": (1, 2)}), "one of AE, VAE"),
+        (lambda state: setattr(state, "moves", {"AE": (1, 2, 3)}), "two numbers"),
+        (lambda state: setattr(state, "moves", {"AE": (1, math.inf)}), "move of AE is inf"),
+        (lambda state: setattr(state, "shift", math.nan), "The shift is nan"),
+        (lambda state: state.set_element(LATENT, 1.0), "no element 17: choose one from 0 to 16"),
+        (lambda state: state.set_element(3, math.inf), "element 3 is inf"),
+        (lambda state: state.show(-1), "no element -1"),
+        (lambda state: setattr(state, "edits", dict.fromkeys(range(13), 1.0)), "at most 12"),
+        (
+            lambda state: setattr(state, "choice", {**state.choice, "shift": 2.0, "target": 9}),
+            "no image 9",
+        ),
+    ],
+)
+def test_impossible_choices_change_nothing(state, change, sentence):
+    state.set_element(5, 1.0)
+    before = state.choice
+    with pytest.raises(ValueError, match=sentence):
+        change(state)
+    assert state.choice == before
+
+
+def test_without_a_density_none_can_be_drawn_from():
+    state = ExplorerState(4, LATENT, origins=("image", "prior"))
+    with pytest.raises(ValueError, match="training=faces.train"):
+        state.origin = "density"
+    assert state.origin == "image"
+
+
+def test_a_state_needs_something_to_choose_from():
+    with pytest.raises(ValueError, match="0 images and 17"):
+        ExplorerState(0, LATENT)
+
+
+# What is done to a code
+
+
+def test_edits_are_made_in_their_order(state):
+    code, target, directions = numbers(1, 0), numbers(1, 1), numbers(2, 2)
+    state.step, state.shift, state.edits = 0.25, 0.5, {3: 2.0, 11: 8.0}
+    expected = 0.75 * code + 0.25 * target + 1.5 * directions[0] - 2 * directions[1] + 0.5
+    expected[:, [3, 11]] = torch.tensor([2.0, 8.0])
+    assert torch.allclose(edit(code, target, state, (directions, (1.5, -2.0))), expected, atol=1e-6)
+
+
+def test_an_untouched_state_changes_nothing(state):
+    code = numbers(1, 0)
+    assert torch.equal(edit(code, numbers(1, 1), state, NO_MOVE), code)
+
+
+def test_at_the_end_of_the_step_stands_the_target(state):
+    state.step, target = 1.0, numbers(1, 1)
+    assert torch.allclose(edit(numbers(1, 0), target, state, NO_MOVE), target)
+
+
+def test_explore_decodes_before_and_after(state):
+    torch.manual_seed(1)
+    model = FullyConnectedAutoencoder(SHAPE, LATENT)
+    code, edited = numbers(1, 0), latents.shift(numbers(1, 0), 0.5)
+    seen = explore(model, code, edited)
+    assert torch.equal(seen.code, edited)
+    assert torch.equal(seen.reconstruction, transforms.to_image(model.decode(code)))
+    assert torch.equal(seen.edited, transforms.to_image(model.decode(edited)))
+    assert seen.change == pixel_change(seen.reconstruction, seen.edited, threshold=40)
+    assert seen.change.mean_absolute > 0
+    same = explore(model, code, code)
+    assert (same.difference == 128).all()
+    assert same.change.changed == 0
+
+
+def test_draws_from_the_prior_are_numbered():
+    assert torch.equal(prior_draw(3, LATENT), prior_draw(3, LATENT))
+    assert not torch.equal(prior_draw(3, LATENT), prior_draw(4, LATENT))
+    draws = torch.cat([prior_draw(i, LATENT) for i in range(300)])
+    assert draws.mean().abs() < 0.05  # five standard errors are 0.07
+    assert draws.std().item() == pytest.approx(1, abs=0.05)
+
+
+def test_a_model_of_any_kind_is_decoded(state):
+    class Doubling(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.tensor(2.0))
+
+        def decode(self, z):
+            return (self.scale * z[:, :15]).clamp(-1, 1).reshape(1, 3, 1, 5)
+
+    code = torch.full((1, LATENT), 0.25)
+    assert (explore(Doubling(), code, code).edited == 191).all()  # 1.5 × 127.5, rounded to even
