@@ -33,16 +33,17 @@ def layers(model: nn.Module) -> list[str]:
     return [FUNCTIONS.get(type(layer), "linear") for layer in model.decoder[1:]]
 
 
-def weights(model: nn.Module) -> dict[str, Tensor]:
+def weights(model: nn.Module, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
     """Weights of the layers after the first, ``"1/weight"`` for the first of these and so on.
 
-    Weights are (in, out), so that what one unit adds lies together, and float16: half the bytes
-    move a pixel by less than a grey level (a test measures it). Biases are float32.
+    Weights are (in, out), so that what one unit adds lies together. As float16 they are half the
+    bytes, and move a pixel of a trained model by a grey level at most (a test measures it); biases
+    stay float32.
     """
     found = {}
     for number, layer in enumerate(model.decoder[1:], start=1):
         if isinstance(layer, nn.Linear):
-            found[f"{number}/weight"] = layer.weight.detach().T.half().contiguous().cpu()
+            found[f"{number}/weight"] = layer.weight.detach().T.to(dtype).contiguous().cpu()
             found[f"{number}/bias"] = _bias(layer).cpu()
     return found
 

@@ -22,9 +22,9 @@ def model(request):
     return MODELS[request.param]()
 
 
-def rest_of(model, x):
+def rest_of(model, x, dtype=torch.float32):
     """What the browser does after the first layer."""
-    weights = decoders.weights(model)
+    weights = decoders.weights(model, dtype)
     for number, kind in enumerate(decoders.layers(model), start=1):
         if kind == "linear":
             x = x @ weights[f"{number}/weight"].float() + weights[f"{number}/bias"]
@@ -41,7 +41,7 @@ def test_the_parts_make_the_whole(model):
     moved = latents.move(code, directions, (1.5, -0.5))
     first = first + (2.0 - moved[0, 4]) * decoders.columns(model, [1, 4])[1]
     whole = model.decode(latents.set_elements(moved, {4: 2.0})).flatten(1)
-    assert torch.allclose(rest_of(model, first), whole, atol=2e-3)  # float16 weights
+    assert torch.allclose(rest_of(model, first), whole, atol=1e-5)
 
 
 def test_float16_moves_a_pixel_by_a_grey_level_at_most():
@@ -50,7 +50,7 @@ def test_float16_moves_a_pixel_by_a_grey_level_at_most():
     with torch.no_grad():
         model.decoder[2].weight *= 5  # outputs over all of the tanh, as those of a trained one
     codes = 3 * torch.randn(20, 32)
-    ours = to_image(rest_of(model, decoders.first(model, codes))).int()
+    ours = to_image(rest_of(model, decoders.first(model, codes), torch.float16)).int()
     kernels = to_image(model.decode(codes).detach()).flatten(1).int()
     assert kernels.float().std() > 40
     assert (ours - kernels).abs().max() <= 1
@@ -62,7 +62,7 @@ def test_a_layer_without_bias_has_a_bias_of_zero():
     model.decoder[2] = nn.Linear(HIDDEN, 90, bias=False)
     code = torch.ones(1, LATENT)
     whole = model.decode(code).flatten(1)
-    assert torch.allclose(rest_of(model, decoders.first(model, code)), whole, atol=2e-3)
+    assert torch.allclose(rest_of(model, decoders.first(model, code)), whole, atol=1e-5)
 
 
 def test_what_can_travel(model):

@@ -1,8 +1,6 @@
 // What a hand moves, made of the browser's own controls: they bring the keyboard and the names
 // that screen readers read out.
 
-let made = 0; // gives every control on a page an id of its own
-
 /** An element with attributes and children; `on…` attributes are listeners. */
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -27,7 +25,8 @@ export function button(text, onclick, label) {
  * moves it without calling either; a value between two steps is shown as it is, not snapped.
  */
 export function slider({ label, min, max, step, decimals, format, move, rest = () => {}, name }) {
-  const id = `course-control-${++made}`;
+  // Not a count: each explorer on a page has this module for itself.
+  const id = `course-control-${Math.random().toString(36).slice(2)}`;
   const words = format ?? ((value) => value.toFixed(decimals).replace("-", "\u2212"));
   const input = make("input", {
     type: "range", id, min, max, step, "aria-label": name,

@@ -62,6 +62,7 @@ export function latentView(el, source) {
     }
     say("");
     once({ elements: [...choice.elements, element] });
+    showRows();
     rows.get(element).input.focus();
   }
   const forget = (element) => once({ edits: choice.edits.filter(([e]) => e !== element) });

@@ -58,11 +58,11 @@ export function codeMap({ name, extent, share, picture, go, rest }) {
 
   /** What a screen reader says of the map; at rest only, a drag would flood it. */
   function say(start, place) {
-    const words = ([x, y]) => `${x.toFixed(1)}, ${y.toFixed(1)}`;
+    const words = (values) => values.map((value) => value.toPrecision(3)).join(", ");
     canvas.setAttribute(
       "aria-label",
       `Map of ${name}'s codes: their two principal directions, ${(100 * share).toFixed(0)} % of ` +
-        `their variance, from ${-extent.toFixed(1)} to ${extent.toFixed(1)}. The code is at ` +
+        `their variance, from ${words([-extent])} to ${words([extent])}. The code is at ` +
         `${words(place)}, the unedited one at ${words(start)}. Arrow keys move it.`,
     );
   }

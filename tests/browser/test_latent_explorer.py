@@ -1,0 +1,492 @@
+"""The latent explorer in JupyterLab: every control by mouse and by keyboard."""
+
+import base64
+import json
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser import notebook
+from tests.browser.lab import ROOT, jupyterlab
+from tests.browser.test_lab import SECOND
+from tests.conftest import FLAGS
+
+pytestmark = pytest.mark.browser
+
+SCREENSHOTS = ROOT / "build" / "screenshots"
+# Not trained, but with pictures that show every grey level, at the homework's size.
+MODELS = """
+import base64, json, torch
+import ipywidgets as widgets
+from course_lib import latents, models, transforms
+from course_lib.widgets import LatentExplorer
+torch.set_num_threads(1)
+torch.manual_seed(0)
+ae, vae = models.FullyConnectedAutoencoder(), models.FullyConnectedVAE(latent_dim=32)
+class Smoothed(models.FullyConnectedVAE):
+    def decode(self, z):
+        return torch.nn.functional.avg_pool2d(super().decode(z), 3, 1, 1)
+with torch.no_grad():
+    ae.decoder[0].weight *= 4
+    vae.decoder[0].weight *= 9
+    vae.decoder[2].weight *= 9
+smooth = Smoothed(latent_dim=32)
+smooth.load_state_dict(vae.state_dict())
+transform = transforms.face_transform()
+images = torch.randint(256, (300, 3, 64, 64), dtype=torch.uint8)
+def pixels(name):
+    picture = explorer.seen[name].edited[0]
+    print(base64.b64encode(picture.numpy().tobytes()).decode())
+"""
+EXPLORER = """
+explorer = LatentExplorer({"AE": ae, "VAE": vae}, images[:6], transform=transform,
+                          elements=(3, 11), training=images, factors=torch.rand(300, 16))
+explorer
+"""
+SECOND_ONE = """
+other = LatentExplorer({"smooth": smooth}, images[:3], transform=transform, elements=(5,))
+display(other)
+box = widgets.VBox()
+box.add_class("made-box")
+box
+"""
+PIXELS = """canvas => {
+    const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    return Array.from(data).filter((_, i) => i % 4 < 3);
+}"""
+# As fast as the browser takes them, all of them before the next frame.
+STORM = """(input, values) => {
+    for (const value of values) {
+        input.value = value;
+        input.dispatchEvent(new Event('input', {bubbles: true}));
+    }
+    input.dispatchEvent(new Event('change', {bubbles: true}));
+}"""
+# A drag as hands make it: an event every few milliseconds, over many frames.
+DRAG = """async (input, values) => {
+    for (const value of values) {
+        input.value = value;
+        input.dispatchEvent(new Event('input', {bubbles: true}));
+        await new Promise(done => setTimeout(done, 2));
+    }
+    input.dispatchEvent(new Event('change', {bubbles: true}));
+}"""
+TWO_FRAMES = "() => new Promise(f => requestAnimationFrame(() => requestAnimationFrame(f)))"
+
+
+@pytest.fixture(scope="module")
+def page(chromium_path, tmp_path_factory):
+    """One lab and one page for all tests here; each starts from the untouched explorer."""
+    from playwright.sync_api import sync_playwright
+
+    folder = tmp_path_factory.mktemp("lab")
+    name = notebook.write(folder, MODELS, EXPLORER, SECOND_ONE)
+    expose = "--LabApp.expose_app_in_browser=True"
+    with jupyterlab(folder, expose) as lab, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
+        context = browser.new_context(viewport={"width": 1366, "height": 768})
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = context.new_page()
+        page.errors = []
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        notebook.open_in(page, lab, name)
+        notebook.run_all(page)
+        page.locator(".course-explorer").nth(1).wait_for()
+        page.locator(".course-map").nth(1).wait_for()
+        yield page
+        browser.close()
+
+
+@pytest.fixture
+def explorer(page):
+    """The first explorer's element, as it was in the beginning."""
+    notebook.in_kernel(page, "explorer.state.choice = " + repr(START))
+    page.errors.clear()
+    element = page.locator(".course-explorer").first
+    element.scroll_into_view_if_needed()
+    page.evaluate(TWO_FRAMES)
+    yield element
+    assert page.errors == []
+
+
+START = {
+    "image": 0, "origin": "image", "draw": 0, "target": 0, "step": 0.0,
+    "moves": {}, "shift": 0.0, "edits": [], "elements": [3, 11],
+}  # fmt: skip
+
+
+def shown(element, model=0, column=2):
+    """Pixels on screen, (64, 64, 3)."""
+    row = element.locator("section").nth(model)
+    pixels = row.locator("figure canvas").nth(column).evaluate(PIXELS)
+    return np.array(pixels, dtype=np.int16).reshape(64, 64, 3)
+
+
+def decoded(page, name):
+    """The same by the kernel, from its own state."""
+    data = base64.b64decode(notebook.in_kernel(page, f"pixels({name!r})"))
+    return np.frombuffer(data, np.uint8).reshape(3, 64, 64).transpose(1, 2, 0).astype(np.int16)
+
+
+def state(page) -> dict:
+    return json.loads(notebook.in_kernel(page, "print(json.dumps(explorer.state.choice))"))
+
+
+def wait_for_state(page, **expected):
+    """Wait until the kernel has heard; what it hears last is what the hand did last."""
+    for _ in range(100):
+        found = state(page)
+        if all(found[name] == value for name, value in expected.items()):
+            return
+        page.wait_for_timeout(50)
+    assert {name: found[name] for name in expected} == expected
+
+
+def assert_as_the_kernel(page, element):
+    """Browser and kernel agree to one grey level."""
+    page.evaluate(TWO_FRAMES)
+    for number, name in enumerate(("AE", "VAE")):
+        theirs = decoded(page, name)
+        assert theirs.std() > 20
+        assert np.abs(shown(element, number) - theirs).max() <= 1
+
+
+def slider(element, name):
+    return element.get_by_role("slider", name=name, exact=True)
+
+
+def test_it_fits_a_laptops_screen(explorer, page):
+    box = explorer.bounding_box()
+    panel = page.locator(".jp-NotebookPanel-notebook").bounding_box()
+    assert box["height"] < panel["height"]
+    assert box["x"] + box["width"] <= panel["x"] + panel["width"]
+    assert explorer.evaluate("e => e.scrollWidth <= e.clientWidth")
+
+
+def test_untouched_it_shows_the_reconstruction(explorer, page):
+    assert_as_the_kernel(page, explorer)
+    for model in (0, 1):
+        assert np.array_equal(shown(explorer, model, 1), shown(explorer, model, 2))
+        assert (shown(explorer, model, 3) == 128).all()
+
+
+@pytest.mark.parametrize("name", ["element 3", "shift all", "face", "step towards that face"])
+def test_a_slider_by_keyboard(explorer, page, name):
+    slider(explorer, "towards face").press("ArrowRight")  # for the step to lead anywhere
+    before = shown(explorer)
+    handle = (
+        slider(explorer, name)
+        if name != "shift all"
+        else slider(explorer, "added to every latent element")
+    )
+    value = float(handle.input_value())
+    for _ in range(4):
+        handle.press("ArrowRight")
+    assert float(handle.input_value()) > value
+    page.wait_for_timeout(300)  # a new face comes from the kernel
+    assert not np.array_equal(shown(explorer), before)
+    changed = {"element 3": "edits", "shift all": "shift", "face": "image"}.get(name, "step")
+    for _ in range(100):
+        if state(page)[changed] != START[changed]:
+            break
+        page.wait_for_timeout(50)
+    assert_as_the_kernel(page, explorer)
+
+
+def test_a_slider_by_mouse(explorer, page):
+    before = shown(explorer)
+    box = slider(explorer, "element 11").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2, steps=20)
+    page.mouse.up()
+    value = float(slider(explorer, "element 11").input_value())
+    assert value > 5
+    wait_for_state(page, edits=[[11, value]])
+    assert not np.array_equal(shown(explorer), before)
+    assert_as_the_kernel(page, explorer)
+
+
+@pytest.mark.parametrize("how", [STORM, DRAG])
+def test_a_storm_of_moves_ends_on_the_last(explorer, page, how):
+    generator = np.random.default_rng(0)
+    values = [*generator.uniform(-9, 9, 499).round(1).tolist(), 4.2]
+    slider(explorer, "element 3").evaluate(how, values)
+    page.evaluate(TWO_FRAMES)
+    last = shown(explorer)  # at once, two frames later
+    wait_for_state(page, edits=[[3, 4.2]])
+    page.wait_for_timeout(500)  # were anything still queued, it would be drawn now
+    assert np.array_equal(shown(explorer), last)
+    assert state(page)["edits"] == [[3, 4.2]]
+    assert_as_the_kernel(page, explorer)
+
+
+def test_its_own_value_and_away_with_a_slider(explorer, page):
+    untouched = shown(explorer)
+    slider(explorer, "element 3").press("Home")
+    page.evaluate(TWO_FRAMES)
+    assert not np.array_equal(shown(explorer), untouched)
+    explorer.get_by_role("button", name="element 3 back to its own value").press("Enter")
+    page.evaluate(TWO_FRAMES)
+    assert np.array_equal(shown(explorer), untouched)
+    explorer.get_by_role("button", name="remove the slider of element 3").click()
+    page.evaluate(TWO_FRAMES)
+    assert slider(explorer, "element 3").count() == 0
+    wait_for_state(page, elements=[11], edits=[])
+
+
+@pytest.mark.parametrize("undo", ["keys", "buttons"])
+def test_undo_redo_and_reset(explorer, page, undo):
+    def press(name):
+        if undo == "buttons":
+            explorer.get_by_role("button", name=name).click()
+        else:
+            keys = {"Undo": "Control+z", "Redo": "Control+Shift+z"}
+            slider(explorer, "element 3").press(keys[name])
+        page.evaluate(TWO_FRAMES)
+
+    pictures = [shown(explorer)]
+    for key in ("PageUp", "PageUp"):
+        slider(explorer, "element 3").press(key)
+        page.evaluate(TWO_FRAMES)
+        pictures.append(shown(explorer))
+    assert not np.array_equal(pictures[1], pictures[2])
+    for expected in (pictures[1], pictures[0]):
+        press("Undo")
+        assert np.array_equal(shown(explorer), expected)
+    for expected in (pictures[1], pictures[2]):
+        press("Redo")
+        assert np.array_equal(shown(explorer), expected)
+    explorer.get_by_role("button", name="Reset").press("Enter")
+    page.evaluate(TWO_FRAMES)
+    assert np.array_equal(shown(explorer), pictures[0])
+
+
+def test_draws_from_the_prior_and_from_the_fitted_density(explorer, page):
+    reconstruction = shown(explorer, column=1)
+    for origin, name in (("prior", "N(0, I)"), ("density", "fitted density")):
+        explorer.get_by_role(
+            "button", name=f"Draw from {'the ' if origin == 'density' else ''}{name}"
+        ).click()
+        wait_for_state(page, origin=origin)
+        page.wait_for_timeout(300)
+        assert not np.array_equal(shown(explorer, column=1), reconstruction)
+        assert not explorer.locator("figure").first.is_visible()  # no original
+        assert_as_the_kernel(page, explorer)
+
+
+def test_a_step_from_this_face_to_that_one(explorer, page):
+    slider(explorer, "towards face").press("End")
+    slider(explorer, "step towards that face").press("End")
+    wait_for_state(page, target=5, step=1)
+    page.wait_for_timeout(300)
+    assert_as_the_kernel(page, explorer)
+    there = shown(explorer)
+    slider(explorer, "step towards that face").press("Home")
+    slider(explorer, "face").press("End")
+    wait_for_state(page, image=5, step=0)
+    page.wait_for_timeout(300)
+    assert np.abs(shown(explorer) - there).max() <= 1
+
+
+def test_a_map_by_mouse_and_by_keyboard(explorer, page):
+    before = shown(explorer, model=1)
+    there = explorer.locator(".course-map").nth(1)
+    box = there.bounding_box()
+    page.mouse.move(box["x"] + 20, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 2, box["y"] + 2, steps=5)
+    page.mouse.up()
+    page.wait_for_timeout(700)
+    label = there.get_attribute("aria-label")
+    moved = state(page)["moves"]
+    assert list(moved) == ["VAE"]
+    assert_as_the_kernel(page, explorer)
+    assert not np.array_equal(shown(explorer, model=1), before)
+
+    there.press("ArrowRight")
+    page.wait_for_timeout(700)
+    assert there.get_attribute("aria-label") != label
+    assert state(page)["moves"]["VAE"][0] > moved["VAE"][0]
+    assert state(page)["moves"]["VAE"][1] == moved["VAE"][1]
+    assert_as_the_kernel(page, explorer)
+
+
+def test_elements_are_searched_ranked_and_added(explorer, page):
+    explorer.get_by_text("Add a slider").first.press("Enter")
+    search = explorer.get_by_role("searchbox", name="Search elements")
+    search.fill("17")
+    options = explorer.get_by_role("listbox", name="Elements").get_by_role("option")
+    assert options.first.inner_text().startswith("element 17")
+    search.press("Enter")
+    wait_for_state(page, elements=[3, 11, 17])
+    assert slider(explorer, "element 17").evaluate("e => e === document.activeElement")
+
+    search.fill("")
+    explorer.get_by_role("combobox", name="Order of the elements").select_option("factor")
+    explorer.get_by_role("combobox", name="Model to rank the elements of").select_option(
+        label="of VAE"
+    )
+    best = notebook.in_kernel(
+        page, "t = explorer.atlases['VAE'].tracks; print(max(range(32), key=lambda e: t[e][1]))"
+    )
+    text = options.first.inner_text()
+    assert text.startswith(f"element {best} ↔ ")
+    assert "R²" in text and "variance" in text
+    explorer.get_by_role("listbox", name="Elements").select_option(best)
+    explorer.get_by_role("button", name="Add a slider for the chosen element").click()
+    wait_for_state(page, elements=[3, 11, 17, int(best)])
+
+    notebook.in_kernel(page, "explorer.state.elements = list(range(12))")
+    search.fill("20")
+    search.press("Enter")
+    assert "At most 12 sliders" in explorer.get_by_role("alert").first.inner_text()
+    explorer.get_by_text("Add a slider").first.press("Enter")
+
+
+def test_keys_stay_in_the_explorer(explorer, page):
+    """d, d would delete the notebook's cell, b would add one."""
+    cells = page.locator(".jp-CodeCell").count()
+    slider(explorer, "element 3").focus()
+    for key in "ddbx":
+        page.keyboard.press(key)
+    page.wait_for_timeout(200)
+    assert page.locator(".jp-CodeCell").count() == cells
+
+
+def test_the_code_shown_makes_the_picture_shown(explorer, page):
+    slider(explorer, "element 3").press("PageUp")
+    slider(explorer, "element 11").press("PageDown")
+    slider(explorer, "added to every latent element").press("PageUp")
+    slider(explorer, "towards face").press("End")
+    slider(explorer, "step towards that face").press("PageUp")
+    explorer.locator(".course-map").first.press("ArrowUp")
+    page.wait_for_timeout(500)
+    explorer.get_by_role("button", name="Copy the code").click()
+    code = page.evaluate("() => navigator.clipboard.readText()")
+    assert code == explorer.locator("pre").inner_text()
+    assert "latent[:, 3], latent[:, 11] = " in code
+    run = f"model = ae\nwith torch.no_grad():\n    exec({code!r})\n"
+    printed = "print(base64.b64encode(edited[0].numpy().tobytes()).decode())"
+    made = np.frombuffer(base64.b64decode(notebook.in_kernel(page, run + printed)), np.uint8)
+    made = made.reshape(3, 64, 64).transpose(1, 2, 0).astype(np.int16)
+    assert np.abs(shown(explorer) - made).max() <= 1
+
+
+def test_two_explorers_do_not_disturb_each_other(explorer, page):
+    other = page.locator(".course-explorer").nth(1)
+    first, second = shown(explorer), shown(other)
+    slider(other, "element 5").press("PageUp")
+    page.wait_for_timeout(500)
+    assert np.array_equal(shown(explorer), first)
+    assert not np.array_equal(shown(other), second)
+    slider(explorer, "element 3").press("PageUp")
+    page.evaluate(TWO_FRAMES)
+    assert not np.array_equal(shown(explorer), first)
+
+
+def test_the_kernel_decodes_for_what_cannot_come(explorer, page):
+    other = page.locator(".course-explorer").nth(1)
+    assert "decoded by the kernel" in other.inner_text()
+    slider(other, "element 5").evaluate(DRAG, [*np.linspace(-9, 9, 200).round(1).tolist(), 4.2])
+    page.wait_for_timeout(1000)
+    values = "print(base64.b64encode(other.seen['smooth'].edited[0].numpy().tobytes()).decode())"
+    assert notebook.in_kernel(page, "print(other.state.edits)") == "{5: 4.2}"
+    theirs = np.frombuffer(base64.b64decode(notebook.in_kernel(page, values)), np.uint8)
+    assert np.array_equal(shown(other), theirs.reshape(3, 64, 64).transpose(1, 2, 0))
+
+
+@pytest.mark.parametrize("theme", notebook.THEMES)
+def test_anyone_can_use_it(explorer, page, theme):
+    notebook.set_theme(page, theme)
+    slider(explorer, "element 3").press("PageUp")
+    explorer.get_by_text("Add a slider").first.click()
+    page.wait_for_timeout(700)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"latent-explorer-{theme.split()[1].lower()}.png")
+    found = Axe().run(page, context=".course-explorer").response["violations"]
+    explorer.get_by_text("Add a slider").first.click()
+    assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
+
+
+def test_the_still_follows_and_hides(explorer, page):
+    slider(explorer, "element 3").press("End")
+    wait_for_state(page, edits=[[3, float(slider(explorer, "element 3").input_value())]])
+    outputs = """() => jupyterapp.shell.currentWidget.content.widgets[1].model.outputs.toJSON()"""
+    for _ in range(100):
+        texts = [output["data"].get("text/plain", "") for output in page.evaluate(outputs)]
+        if any("edits {3: 10.0}" in text for text in texts[1:]):
+            break
+        page.wait_for_timeout(50)
+    assert "edits {3: 10.0}" in texts[1]
+    assert page.locator(".jp-RenderedImage").first.is_hidden()
+
+
+def test_a_code_far_from_all_others_is_off_the_map(explorer, page):
+    numbers = explorer.locator(".course-numbers").nth(1)
+    assert "on the map" in numbers.inner_text()
+    slider(explorer, "added to every latent element").press("End")
+    page.evaluate(TWO_FRAMES)
+    assert "off the map" in numbers.inner_text()
+    wait_for_state(page, shift=5)
+    code = notebook.in_kernel(
+        page,
+        "a, z = explorer.atlases['VAE'], explorer.seen['VAE'].code\n"
+        "near = torch.cdist(z, a.codes).min().item() / a.usual_distance\n"
+        "print(f'{a.density.log_prob(z).item():.0f} {near:.2f}')",
+    )
+    log_density, near = code.split()
+    text = numbers.inner_text().replace("\u2212", "-")
+    assert f"nearest training code at {near} of" in text
+    assert f"log density {log_density} nats" in text
+
+
+def test_closed_it_leaves_nothing(explorer, page):
+    """Opened and closed 100 times on a page, neither widgets nor listeners nor nodes add up."""
+    tools = page.context.new_cdp_session(page)
+    tools.send("Performance.enable")
+    notebook.in_kernel(page, "small = {'AE': models.FullyConnectedAutoencoder((3, 64, 64), 2)}")
+
+    def grown(make: str, rounds: int) -> dict:
+        """How much more there is after so many rounds than after the first ten."""
+        for number in range(rounds + 10):
+            if number == 10:
+                before = count()
+            notebook.in_kernel(page, f"extra = {make}; box.children = [extra]")
+            page.wait_for_function("() => document.querySelector('.made-box').childElementCount")
+            page.locator(".made-box canvas").first.wait_for()
+            notebook.in_kernel(page, "box.children = []; extra.close(); extra.layout.close()")
+            page.wait_for_function("() => !document.querySelector('.made-box').childElementCount")
+        after = count()
+        return {name: after[name] - before[name] for name in before}
+
+    def count() -> dict:
+        tools.send("HeapProfiler.collectGarbage")
+        metrics = {m["name"]: m["value"] for m in tools.send("Performance.getMetrics")["metrics"]}
+        widgets = "print(len(__import__('ipywidgets').widgets.widget._instances))"
+        return {
+            "widgets": int(notebook.in_kernel(page, widgets)),
+            "listeners": metrics["JSEventListeners"],
+            "nodes": metrics["Nodes"],
+        }
+
+    ours = grown("LatentExplorer(small, images[:2], transform=transform)", 100)
+    assert ours["widgets"] == 0
+    # One view has some 40 listeners and 150 nodes, 100 of them a hundred times that. JupyterLab
+    # itself keeps a little of every view (of ipywidgets.Valid, 8 nodes; of ours, 2).
+    assert ours["listeners"] < 100
+    assert ours["nodes"] < 1000
+
+
+def test_a_kernel_restart_is_told(explorer, page):
+    """The last of these tests: after it, no kernel knows the explorers."""
+    before = shown(explorer)
+    page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    explorer.get_by_text("The kernel was restarted or stopped").wait_for(timeout=30 * SECOND)
+    slider(explorer, "element 3").press("PageUp")
+    page.evaluate(TWO_FRAMES)
+    assert not np.array_equal(shown(explorer), before)  # what is here still moves
+    slider(explorer, "face").press("End")
+    page.evaluate(TWO_FRAMES)
+    assert "run this cell again" in explorer.inner_text()
