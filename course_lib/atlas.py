@@ -9,8 +9,8 @@ from sklearn.decomposition import PCA
 from torch import Tensor, nn
 from torch.distributions import LowRankMultivariateNormal
 
-from course_lib.priors import Density, fit_density, fit_gaussian
 from course_lib.models import code
+from course_lib.priors import Density, fit_density, fit_gaussian
 
 MOST = 1000  # training pictures whose codes are kept to measure distances to
 COMPONENTS = 10  # Gaussians of the fitted density, where there are codes enough for them
