@@ -50,6 +50,9 @@ function product(x, weight, bias) {
 
 /** From [-1, 1] to grey levels, rounded half to even as transforms.to_image does. */
 export function toImage(x) {
-  // Storing into this kind of array rounds and clips just so.
-  return Uint8ClampedArray.from(x, (value) => Math.fround(Math.fround(value + 1) * 127.5));
+  // Storing into this kind of array rounds and clips just so. A loop, because `from` with a
+  // function takes ten times as long, as it does wherever here a loop runs over pixels.
+  const pixels = new Uint8ClampedArray(x.length);
+  for (let p = 0; p < x.length; p++) pixels[p] = Math.fround(Math.fround(x[p] + 1) * 127.5);
+  return pixels;
 }

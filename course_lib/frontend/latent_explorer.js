@@ -20,8 +20,9 @@ function render({ model, el }) {
       model.send({ kind: "want", ...request });
     },
     changed(choice) {
-      known = JSON.stringify(choice);
-      if (gone) return;
+      const text = JSON.stringify(choice);
+      if (gone || text === known) return;
+      known = text;
       model.set("_choice", choice);
       model.save_changes(); // one at a time, the latest wins: ipywidgets sees to that
     },

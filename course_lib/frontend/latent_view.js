@@ -16,14 +16,15 @@ const round6 = (value) => Math.round(value * 1e6) / 1e6; // 0.30000000000000004 
  * Build the view into `el`.
  *
  * `source` has `setup`, `choice`, `tensors` (a Map), `facts` (null until they come), `pictures`
- * (what the kernel decoded, by model), and is told by `want(request)`, `changed(choice)` and
- * `rest()`. Returns what the source calls: `set(choice)`, `refresh()`, `say(text)`, `close()`.
+ * (what the kernel decoded, by model), and is told by `want(request)`, `changed(choice)` (at
+ * each picture) and `rest()`. Returns what the source calls: `set(choice)`, `refresh()`, `say(text)`, `close()`.
  */
 export function latentView(el, source) {
   const { setup } = source;
   let choice = structuredClone(source.choice);
   const steps = history(choice);
   let frame = 0;
+  let late = false; // a move since the last picture
   let resting = 0;
   const tensorOf = (m) => (key) => source.tensors.get(`${m}/${key}`);
   const atlases = () => setup.models.map((_, m) => source.facts?.[m].atlas ?? null);
@@ -32,7 +33,6 @@ export function latentView(el, source) {
 
   function change(part) {
     choice = { ...choice, ...part };
-    source.changed(choice);
     refresh();
   }
   const settle = () => {
@@ -112,6 +112,8 @@ export function latentView(el, source) {
     return row;
   }
   function showRows() {
+    const before = [...rows.keys()].join();
+    if (before === choice.elements.join()) return;
     for (const [element, row] of rows) {
       if (choice.elements.includes(element)) continue;
       row.element.remove();
@@ -174,18 +176,29 @@ export function latentView(el, source) {
     row.pictures.append(make("figure", {}, make("figcaption", {}, "map of codes"), row.map.canvas));
   }
 
-  // One frame: whatever was moved since the last, it is decoded once
+  // A picture a frame: the first move is decoded at once, the others of that frame when it ends
 
   function refresh() {
-    frame ||= requestAnimationFrame(() => {
+    if (frame) {
+      late = true;
+      return;
+    }
+    frame = requestAnimationFrame(() => {
       frame = 0;
-      showChoice();
-      const request = missing();
-      if (request) source.want(request);
-      else models.forEach(paint);
-      clearTimeout(resting);
-      resting = setTimeout(atRest, REST);
+      if (late) show();
     });
+    show();
+  }
+
+  function show() {
+    late = false;
+    source.changed(choice);
+    showChoice();
+    const request = missing();
+    if (request) source.want(request);
+    else models.forEach(paint);
+    clearTimeout(resting);
+    resting = setTimeout(atRest, REST);
   }
 
   function missing() {
@@ -309,7 +322,10 @@ export function latentView(el, source) {
       refresh();
     },
     refresh,
-    facts: () => list.refresh(),
+    facts() {
+      list.refresh();
+      nameRows();
+    },
     say,
     close() {
       cancelAnimationFrame(frame);

@@ -6,18 +6,23 @@ export function draw(canvas, bytes, [channels, height, width]) {
     canvas.width = width;
     canvas.height = height;
   }
-  const image = new ImageData(width, height);
+  const { data } = (canvas.image ??= new ImageData(width, height));
   const size = height * width;
+  const green = channels === 3 ? size : 0;
   for (let p = 0; p < size; p++) {
-    for (let c = 0; c < 3; c++) image.data[4 * p + c] = bytes[(channels === 3 ? c * size : 0) + p];
-    image.data[4 * p + 3] = 255;
+    data[4 * p] = bytes[p];
+    data[4 * p + 1] = bytes[green + p];
+    data[4 * p + 2] = bytes[2 * green + p];
+    data[4 * p + 3] = 255;
   }
-  canvas.getContext("2d").putImageData(image, 0, 0);
+  canvas.getContext("2d").putImageData(canvas.image, 0, 0);
 }
 
 /** `after` minus `before`, amplified, about mid-grey: figures.difference. */
 export function difference(before, after, gain) {
-  return Uint8ClampedArray.from(after, (value, p) => 128 + gain * (value - before[p]));
+  const pixels = new Uint8ClampedArray(after.length);
+  for (let p = 0; p < after.length; p++) pixels[p] = 128 + gain * (after[p] - before[p]);
+  return pixels;
 }
 
 /** pictures.pixel_change: pixels in which a channel moves by more than `threshold`, mean change. */
