@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from html import escape
+from math import ceil, log10
 from typing import NamedTuple
 
-import ipywidgets as w
-from torch import Tensor
-from traitlets import Float, HasTraits
+from torch import Tensor, nn
+from traitlets import Bytes, Dict, Float, HasTraits, List, Unicode
 
-from course_lib import densities
+from course_lib import densities, theory
 from course_lib.figures import AltFigure
-from course_lib.widgets import LABEL, Picture, close_all
+from course_lib.interpolation import path, strip_figure
+from course_lib.live import LiveFigure
+from course_lib.theory import PCA
+from course_lib.transforms import face_transform
+from course_lib.waterline import MOST, waterline_figure
 
 
 class Slider(NamedTuple):
@@ -22,6 +25,7 @@ class Slider(NamedTuple):
     start: float
     step: float
     label: str = ""  #: beside the slider; without it, the number's name
+    log: bool = False  #: equal ways are equal factors; `step` then counts in decades
 
 
 class Numbers(HasTraits):
@@ -49,13 +53,18 @@ class Numbers(HasTraits):
                     f"{slider.max:g}, with steps of {slider.step:g}: put the start within the "
                     "limits, and let the step be positive."
                 )
+            if slider.log and slider.min <= 0:
+                raise ValueError(
+                    f"The slider {name!r} is logarithmic and starts at {slider.min:g}: let its "
+                    "limits be above 0."
+                )
         self.add_traits(**{name: _Within(slider) for name, slider in sliders.items()})
 
     def __repr__(self) -> str:
         return ", ".join(f"{name} {value:g}" for name, value in self.trait_values().items())
 
 
-class FigureExplorer(w.VBox):
+class FigureExplorer(LiveFigure, frontend="figure_explorer"):
     """Move numbers by hand and watch a figure follow.
 
     Parameters
@@ -82,34 +91,32 @@ class FigureExplorer(w.VBox):
         As `Numbers`.
     """
 
+    _sliders = List().tag(sync=True)
+    _values = Dict().tag(sync=True)
+    _picture = Bytes().tag(sync=True)
+    _alt = Unicode().tag(sync=True)
+
     def __init__(self, draw: Callable[..., AltFigure], sliders: Mapping[str, Slider | tuple]):
         ranges = {name: Slider(*slider) for name, slider in sliders.items()}
         self.state, self._draw = Numbers(ranges), draw
         self.figure = self._drawn()
-        self._sliders = {name: _slider(name, slider) for name, slider in ranges.items()}
-        for name, slider in self._sliders.items():
-            slider.observe(partial(self._on_slider, name), "value")
-        self._picture = Picture(layout={"align_self": "flex-start", "max_width": "100%"})
-        self._numbers = w.HTML()
-        super().__init__([*self._sliders.values(), self._picture, self._numbers])
-        self._show()
-        self.state.observe(self._refresh, list(ranges))
+        described = [_describe(name, slider) for name, slider in ranges.items()]
+        super().__init__(_sliders=described, **self._on_screen())
+        self.state.observe(self._refresh)
+        self.observe(self._move, "_values")
+
+    def still(self) -> AltFigure:
+        """What is on screen; see `LiveFigure`."""
+        return self.figure
 
     def close(self) -> None:
-        """Free the widgets and their callbacks; `state` stays usable."""
+        """Free the widget, its view and its callbacks; `state` stays usable."""
         if self.comm is not None:  # neither closed before nor failed while being built
-            self.state.unobserve(self._refresh, list(self._sliders))
-            for part in (*self.children, self.layout):
-                close_all(part)
+            self.state.unobserve(self._refresh)
         super().close()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self.state}. Run this cell to move the sliders."
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
-        """The live view, and for readers without a kernel a still picture of it."""
-        data, metadata = self.figure._repr_mimebundle_()
-        return {**super()._repr_mimebundle_(), **data, "text/plain": repr(self)}, metadata
 
     def _drawn(self) -> AltFigure:
         figure = self._draw(**self.state.trait_values())
@@ -120,21 +127,28 @@ class FigureExplorer(w.VBox):
             )
         return figure
 
+    def _on_screen(self) -> dict:
+        return {
+            "_values": self.state.trait_values(),
+            "_picture": self.figure.png(compression=1),
+            "_alt": self.figure.alt,
+        }
+
     def _refresh(self, change) -> None:
-        """Bring everything on screen in line with the state."""
+        """The state has changed: draw, and bring the view in line."""
         self.figure = self._drawn()
-        self._show()
+        with self.hold_sync():  # one message
+            for name, value in self._on_screen().items():
+                setattr(self, name, value)
 
-    def _show(self) -> None:
-        for name, slider in self._sliders.items():
-            _move(slider, getattr(self.state, name))
-        with self._picture.hold_sync():  # one message
-            self._picture.value, self._picture.tooltip = self.figure.png(), self.figure.alt
-        self._numbers.value = f'<div role="status">{escape(self.figure.alt)}</div>'
-
-    def _on_slider(self, name: str, change) -> None:
-        if _apart(change.owner, getattr(self.state, name)):
-            setattr(self.state, name, round(change.new, 6))
+    def _move(self, change) -> None:
+        """The view has changed, or was told by `_refresh`."""
+        try:
+            with self.state.hold_trait_notifications():
+                for name, value in change.new.items():
+                    self.state.set_trait(name, value)
+        finally:  # what the state refuses, the view takes back
+            self._values = self.state.trait_values()
 
 
 def kl_explorer(mu: float = 2.0, sigma: float = 1.0) -> FigureExplorer:
@@ -155,6 +169,90 @@ def posterior_explorer(
     """
     draw = partial(densities.posterior_figure, x=x, decode=decode, noise=noise)
     return FigureExplorer(draw, _of_q(mu, sigma))
+
+
+def interpolation_strip(
+    models: nn.Module | Mapping[str, nn.Module],
+    a: Tensor,
+    b: Tensor,
+    transform: nn.Module | None = None,
+    *,
+    steps: int = 9,
+    t: float = 0.5,
+) -> FigureExplorer:
+    """Walk on the straight line between the codes of two faces.
+
+    Parameters
+    ----------
+    models : nn.Module, or mapping from name to nn.Module
+        With ``encode`` and ``decode``; each has a row.
+    a, b : Tensor
+        uint8 (1, C, H, W), the two faces.
+    transform : nn.Module, optional
+        From uint8 pictures to the models' input; the homework's by default.
+    steps : int
+        Pictures in a row, both ends counted.
+    t : float
+        Where to start, from 0 at the first face to 1 at the second.
+
+    Raises
+    ------
+    ValueError
+        If there are no models, or as `interpolation.path`.
+    """
+    named = models if isinstance(models, Mapping) else {"model": models}
+    if not named:
+        raise ValueError("interpolation_strip got no models: pass one, or a dict from name to it.")
+    transform = transform or face_transform()
+    paths = [path(name, model, a, b, transform, steps) for name, model in named.items()]
+    return FigureExplorer(partial(strip_figure, paths), {"t": Slider(0, 1, t, 0.01)})
+
+
+def linear_vae_playground(
+    pca: PCA,
+    image_shape: tuple[int, int, int],
+    *,
+    latent_dim: int = 32,
+    beta: float = 1.0,
+    sigma2: float | None = None,
+    observed: Mapping[str, tuple[float, float]] | None = None,
+) -> FigureExplorer:
+    """Raise the water over the eigenvalues, and watch a linear VAE's latents drown.
+
+    Parameters
+    ----------
+    pca : theory.PCA
+        Of pictures in [-1, 1].
+    image_shape : (channels, height, width)
+    latent_dim : int
+    beta, sigma2 : float
+        As `theory.linear_vae` takes them. Without `sigma2` the best one is where it starts.
+    observed : mapping from name to (squared error, rate), optional
+        As `waterline.waterline_figure` takes it.
+
+    Raises
+    ------
+    ValueError
+        As `theory.linear_vae` and `Numbers`.
+    """
+    variance = pca.eigenvalues.mean().item()  # of a value; more noise than that is nowhere
+    most = 10.0 ** ceil(log10(variance)) if variance > 0 else 1.0
+    if sigma2 is None:
+        sigma2 = theory.linear_vae(pca.eigenvalues, latent_dim, beta).sigma2.item()
+    latents = min(MOST, int((pca.eigenvalues > 0).sum()))
+
+    def draw(latent_dim: float, beta: float, sigma2: float) -> AltFigure:
+        shown = round(latent_dim), beta, sigma2
+        return waterline_figure(pca, image_shape, *shown, observed=observed)
+
+    return FigureExplorer(
+        draw,
+        {
+            "latent_dim": Slider(1, latents, latent_dim, 1, label="latents"),
+            "beta": Slider(0.01, 10_000, beta, 0.05, label="β", log=True),
+            "sigma2": Slider(most / 10_000, most, sigma2, 0.05, label="σ²", log=True),
+        },
+    )
 
 
 def _of_q(mu: float, sigma: float) -> dict[str, Slider]:
@@ -181,30 +279,9 @@ class _Within(Float):
         return value
 
 
-def _slider(name: str, slider: Slider) -> w.FloatSlider:
-    label, decimals = slider.label or name, len(f"{slider.step:g}".partition(".")[2])
-    return w.FloatSlider(
-        min=slider.min,
-        max=slider.max,
-        step=slider.step,
-        readout_format=f".{decimals}f",
-        description=label,
-        tooltip=f"{label}, from {slider.min:g} to {slider.max:g}",
-        style=LABEL,
-        layout={"width": "44em"},  # as wide as the course's figures
-    )
-
-
-def _apart(slider: w.FloatSlider, value: float) -> bool:
-    """Whether a slider should stand on another step for a value.
-
-    The browser snaps a slider to its steps, rounds 0.1 to 0.09999, and sends both back as if a
-    hand had moved it. Less than half a step is never a hand.
-    """
-    return abs(slider.value - value) > 0.5001 * slider.step
-
-
-def _move(slider: w.FloatSlider, value: float) -> None:
-    if _apart(slider, value):
-        steps = round((value - slider.min) / slider.step)
-        slider.value = min(slider.max, round(slider.min + steps * slider.step, 6))
+def _describe(name: str, slider: Slider) -> dict:
+    """A slider as the view needs it."""
+    decimals = len(f"{slider.step:g}".partition(".")[2])
+    facts = {**slider._asdict(), "name": name, "label": slider.label or name, "decimals": decimals}
+    del facts["start"]  # the view is told of all values at once
+    return facts

@@ -1,6 +1,5 @@
 """The explorers that draw: a state and a function behind sliders; and the densities they draw."""
 
-import base64
 import gc
 import math
 from functools import partial
@@ -15,9 +14,15 @@ from course_lib import densities, plots
 from course_lib.densities import GRID, bound
 from course_lib.likelihoods import Gaussian
 from course_lib.objectives import elbo
-from course_lib.playgrounds import FigureExplorer, kl_explorer, posterior_explorer
+from course_lib.playgrounds import (
+    FigureExplorer,
+    Numbers,
+    Slider,
+    kl_explorer,
+    posterior_explorer,
+)
 
-SLIDERS = {"height": (-2, 3, 0.5, 0.25), "width": (1, 9, 4, 1, "how wide")}
+SLIDERS = {"height": (-2, 3, 0.5, 0.25), "width": (1, 9, 4, 1, "how wide", True)}
 
 
 def draw(height, width):
@@ -29,86 +34,53 @@ def draw(height, width):
 @pytest.fixture
 def explorer():
     explorer = FigureExplorer(draw, SLIDERS)
+    explorer.sent = []
+    explorer._send = lambda message, buffers=None: explorer.sent.append(message)
     yield explorer
     explorer.close()
+
+
+def move(explorer, **numbers):
+    """What the view sends when a hand moves its sliders: all their numbers."""
+    explorer.set_state({"_values": {**explorer._values, **numbers}})
+
+
+def told(explorer, name):
+    """What the view has been told of one trait, in order; echoes of its own moves are not news."""
+    updates = [message["state"] for message in explorer.sent if message["method"] == "update"]
+    return [state[name] for state in updates if name in state]
 
 
 def double(value):
     return torch.tensor(value, dtype=torch.float64)
 
 
-# The explorer
+# The numbers
 
 
-def test_an_explorer_starts_where_it_is_told(explorer):
-    assert (explorer.state.height, explorer.state.width) == (0.5, 4)
-    assert {name: slider.value for name, slider in explorer._sliders.items()} == {
-        "height": 0.5,
-        "width": 4,
-    }
-    assert [slider.description for slider in explorer._sliders.values()] == ["height", "how wide"]
-    assert [s.readout_format for s in explorer._sliders.values()] == [".2f", ".0f"]
-    assert explorer._picture.value == draw(0.5, 4).png()
+def test_numbers_can_be_read_set_and_observed():
+    numbers = Numbers({"mu": Slider(-3, 3, 0.5, 0.1), "sigma": Slider(0.1, 2, 1, 0.1)})
+    changes = []
+    numbers.observe(lambda change: changes.append((change.name, change.new)))
+    numbers.mu = -1
+    assert (numbers.mu, numbers.sigma) == (-1, 1)
+    assert changes == [("mu", -1)]
+    assert repr(numbers) == "mu -1, sigma 1"
 
 
-def test_a_slider_sets_the_state_and_the_picture(explorer):
-    explorer._sliders["height"].value = -1.75
-    explorer._sliders["width"].value = 7
-    assert (explorer.state.height, explorer.state.width) == (-1.75, 7)
-    assert explorer._picture.value == explorer.figure.png() == draw(-1.75, 7).png()
-
-
-def test_the_state_moves_the_slider_and_the_picture(explorer):
-    explorer.state.height = 2.25
-    assert explorer._sliders["height"].value == 2.25
-    assert explorer._picture.value == draw(2.25, 4).png()
-
-
-def test_the_figure_is_described_in_words_too(explorer):
-    explorer.state.height = -1
-    assert explorer._picture.tooltip == "A line <4, -1>."
-    assert explorer._numbers.value == '<div role="status">A line &lt;4, -1&gt;.</div>'
-
-
-def test_a_number_between_two_steps_is_kept_and_shown_exactly(explorer):
-    explorer.state.height = 0.5**0.5
-    slider = explorer._sliders["height"]
-    assert slider.value == 0.75  # off its steps the browser would move it, and so the state
-    slider.value = 0.75 - 4e-16  # the browser's rounding
-    assert explorer.state.height == 0.5**0.5
-    assert explorer._picture.value == draw(0.5**0.5, 4).png()
-    slider.value = 1.0
-    assert explorer.state.height == 1.0
-
-
-def test_an_explorer_may_start_between_two_steps():
-    explorer = FigureExplorer(draw, {**SLIDERS, "height": (-2, 3, 0.6, 0.25)})
-    assert explorer.state.height == 0.6
-    assert explorer._sliders["height"].value == 0.5
-    explorer.close()
-
-
-def test_every_move_draws_once_and_the_last_one_stays(explorer):
-    drawn = []
-    explorer._draw = lambda **numbers: drawn.append(numbers) or draw(**numbers)
-    for width in (5, 9, 2, 3):
-        explorer._sliders["width"].value = width
-    assert drawn == [{"height": 0.5, "width": width} for width in (5, 9, 2, 3)]
-    assert explorer._picture.value == draw(0.5, 3).png()
-
-
-def test_two_explorers_do_not_disturb_each_other(explorer):
-    other = FigureExplorer(draw, SLIDERS)
-    other.state.width = 8
-    assert (explorer.state.width, explorer._sliders["width"].value) == (4, 4)
-    other.close()
+def test_two_sets_of_numbers_have_limits_of_their_own():
+    one, other = (Numbers({"mu": Slider(0, limit, 1, 0.1)}) for limit in (1, 5))
+    other.mu = 4.5
+    assert one.mu == 1
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        one.mu = 4.5
 
 
 @pytest.mark.parametrize("number", [3.5, -math.inf, math.nan])
 def test_impossible_numbers_change_nothing(explorer, number):
-    with pytest.raises(ValueError, match=rf"height is {number:g}.* from -2 to 3"):
+    with pytest.raises(ValueError, match=rf"height is {number:g}.* from -2 to 3: choose"):
         explorer.state.height = number
-    assert explorer.state.height == explorer._sliders["height"].value == 0.5
+    assert explorer.state.height == explorer._values["height"] == 0.5
 
 
 @pytest.mark.parametrize(
@@ -119,35 +91,126 @@ def test_impossible_sliders_get_one_clear_sentence(slider):
         FigureExplorer(draw, {**SLIDERS, "width": slider})
 
 
+def test_a_logarithm_needs_limits_above_0():
+    with pytest.raises(ValueError, match="'width' is logarithmic and starts at 0: let its limits"):
+        FigureExplorer(draw, {**SLIDERS, "width": (0, 1, 0.5, 0.1, "", True)})
+
+
+# The explorer
+
+
+def test_the_view_is_told_what_it_must_know(explorer):
+    height, width = explorer._sliders
+    assert height == {
+        "name": "height", "label": "height", "min": -2, "max": 3, "step": 0.25, "decimals": 2,
+        "log": False,
+    }  # fmt: skip
+    assert (width["label"], width["decimals"], width["log"]) == ("how wide", 0, True)
+    assert explorer._values == {"height": 0.5, "width": 4}
+    assert explorer._picture == draw(0.5, 4).png(compression=1)
+    assert explorer._alt == "A line <4, 0.5>."
+
+
+def test_a_hand_moves_the_state_and_the_picture(explorer):
+    move(explorer, height=-1.75)
+    move(explorer, width=7)
+    assert (explorer.state.height, explorer.state.width) == (-1.75, 7)
+    assert explorer._picture == draw(-1.75, 7).png(compression=1)
+    assert told(explorer, "_alt") == ["A line <4, -1.75>.", "A line <7, -1.75>."]
+    assert told(explorer, "_values") == []  # it knows; late news would pull the slider back
+
+
+def test_the_state_moves_the_view_in_one_message(explorer):
+    explorer.state.height = 0.5**0.5  # between two steps
+    [message] = explorer.sent
+    assert message["state"] == {
+        "_values": {"height": 0.5**0.5, "width": 4},
+        "_alt": draw(0.5**0.5, 4).alt,
+    }
+    assert message["buffer_paths"] == [["_picture"]]
+    assert explorer._picture == draw(0.5**0.5, 4).png(compression=1)
+
+
+def test_every_move_draws_once_and_the_last_one_stays(explorer):
+    drawn = []
+    explorer._draw = lambda **numbers: drawn.append(numbers) or draw(**numbers)
+    for width in (5, 9, 2, 3):
+        move(explorer, width=width)
+    assert drawn == [{"height": 0.5, "width": width} for width in (5, 9, 2, 3)]
+    assert explorer._picture == draw(0.5, 3).png(compression=1)
+
+
+@pytest.mark.parametrize("number", [3.5, math.nan, "3"])
+def test_an_impossible_number_of_the_view_is_refused_and_put_back(explorer, number):
+    with pytest.raises(Exception, match="height"):
+        move(explorer, height=number)
+    assert explorer.state.height == 0.5
+    assert explorer._values == {"height": 0.5, "width": 4}
+    assert told(explorer, "_values")[-1] == {"height": 0.5, "width": 4}
+    assert explorer._picture == draw(0.5, 4).png(compression=1)
+    move(explorer, height=2)
+    assert explorer._picture == draw(2, 4).png(compression=1)
+
+
+def test_a_name_that_no_slider_has_is_put_back_too(explorer):
+    with pytest.raises(Exception, match="depth"):
+        move(explorer, depth=1)
+    assert told(explorer, "_values")[-1] == {"height": 0.5, "width": 4}
+
+
+def test_two_explorers_do_not_disturb_each_other(explorer):
+    other = FigureExplorer(draw, SLIDERS)
+    other.state.width = 8
+    assert explorer.state.width == explorer._values["width"] == 4
+    other.close()
+
+
 def test_only_a_figure_with_a_description_can_be_shown():
     with pytest.raises(TypeError, match="draw returned a dict"):
         FigureExplorer(lambda **numbers: numbers, SLIDERS)
 
 
-def test_a_saved_notebook_keeps_a_picture_and_a_sentence(explorer):
-    explorer.state.height = 1.25
-    data, metadata = explorer._repr_mimebundle_()
-    assert data["text/plain"] == repr(explorer) == (
-        "FigureExplorer: height 1.25, width 4. Run this cell to move the sliders."
+def test_a_saved_notebook_keeps_a_picture_that_follows(explorer, monkeypatch):
+    shown, updates = [], []
+
+    def display(thing, **options):
+        shown.append((thing, options))
+        return SimpleNamespace(update=updates.append)
+
+    monkeypatch.setattr("course_lib.live.display", display)
+    explorer._ipython_display_()
+    (live, raw), (still, kept) = shown
+    assert (raw, kept) == ({"metadata": {}, "raw": True}, {"display_id": True})
+    assert "application/vnd.jupyter.widget-view+json" in live
+    assert live["text/plain"] == repr(explorer) == (
+        "FigureExplorer: height 0.5, width 4. Run this cell to move the sliders."
     )  # fmt: skip
-    assert base64.b64decode(data["image/png"]) == draw(1.25, 4).png()
-    assert metadata["image/png"]["alt"] == "A line <4, 1.25>."
-    assert "application/vnd.jupyter.widget-view+json" in data
+    assert still.alt == "A line <4, 0.5>."
+
+    move(explorer, height=1.25)
+    assert updates == []
+    explorer._handle_custom_msg({"kind": "rest"}, [])
+    assert [figure.alt for figure in updates] == ["A line <4, 1.25>."]
+    assert updates[0].png(compression=1) == explorer._picture
+
+
+def test_an_unknown_message_is_refused(explorer):
+    with pytest.raises(ValueError, match="dance.*FigureExplorer has not"):
+        explorer.answer({"kind": "dance"})
 
 
 def test_close_leaves_nothing_behind():
     gc.collect()  # of what earlier tests left
-    before = set(_instances)
-    explorer = FigureExplorer(draw, SLIDERS)
-    slider, shown = explorer._sliders["width"], explorer._picture.value
-    explorer.close()
-    explorer.close()
-
-    explorer.state.width = 9
-    slider.value = 2
-    assert explorer.state.width == 9
-    assert explorer._picture.value == shown
+    before, figure = set(_instances), draw(1, 2)
+    for _ in range(100):
+        explorer = FigureExplorer(lambda **numbers: figure, SLIDERS)
+        explorer.state.width = 5
+        explorer.close()
+        explorer.close()
     assert set(_instances) == before
+    shown = explorer._values
+    explorer.state.width = 9  # stays usable, and tells nobody
+    assert explorer._values == shown
 
 
 # What it draws: one latent element
@@ -235,7 +298,8 @@ def test_the_courses_explorers_move_q():
         (bent, densities.posterior_figure(1.0, 0.6, 1.5, torch.square, 0.5)),
     ):
         explorer = build(mu=0.0)
-        explorer.state.mu, explorer._sliders["sigma"].value = 1.0, 0.6
-        assert explorer.figure.alt == expected.alt
-        assert explorer._picture.value == expected.png()
+        explorer.state.mu = 1.0
+        move(explorer, sigma=0.6)
+        assert explorer.figure.alt == explorer._alt == expected.alt
+        assert explorer._picture == expected.png(compression=1)
         explorer.close()

@@ -1,0 +1,88 @@
+// The explorers whose figure the kernel draws: sliders, the picture, and its numbers in words.
+import { kernelWatch, make, ownKeys, slider } from "./controls.js";
+
+const QUIET = 400; // ms without a move after which screen readers hear the numbers
+const REST = 600; // ms without a move after which the still in the notebook follows
+const GONE = "The kernel was restarted or stopped: run this cell again.";
+
+/** A slider of the number itself, or of its logarithm; a number has three digits then. */
+function numberSlider({ label, min, max, step, decimals, log }, move) {
+  if (!log) return slider({ label, min, max, step, decimals, move });
+  const number = (place) => Math.min(max, Math.max(min, Number((10 ** place).toPrecision(3))));
+  const { input, element, show } = slider({
+    label,
+    min: Math.log10(min),
+    max: Math.log10(max),
+    step,
+    format: (place) => String(Number((10 ** place).toPrecision(3))),
+    move: (place) => move(number(place)),
+  });
+  return { input, element, show: (value) => show(Math.log10(value)) };
+}
+
+function render({ model, el }) {
+  const picture = make("img");
+  // Not read out, because the picture's alt says the same; at rest, `spoken` says it once.
+  const numbers = make("p", { class: "course-numbers", "aria-hidden": "true" });
+  const spoken = make("div", { class: "course-hidden", role: "status" });
+  const message = kernelWatch(model, GONE);
+  const sliders = model.get("_sliders").map((facts) => ({
+    name: facts.name,
+    ...numberSlider(facts, (value) => {
+      model.set("_values", { ...model.get("_values"), [facts.name]: value });
+      model.save_changes(); // one at a time, the latest wins: ipywidgets sees to that
+      stir();
+    }),
+  }));
+  let quiet, rest;
+
+  function show() {
+    const values = model.get("_values");
+    for (const { name, show } of sliders) show(values[name]);
+  }
+
+  function draw() {
+    const before = picture.src;
+    picture.src = URL.createObjectURL(new Blob([model.get("_picture")], { type: "image/png" }));
+    picture.alt = model.get("_alt");
+    numbers.textContent = picture.alt;
+    URL.revokeObjectURL(before); // it stays on screen until the new one is there
+  }
+
+  function still() {
+    clearTimeout(quiet);
+    clearTimeout(rest);
+  }
+
+  function stir() {
+    still();
+    quiet = setTimeout(() => {
+      spoken.textContent = picture.alt;
+    }, QUIET);
+    rest = setTimeout(() => model.send({ kind: "rest" }), REST);
+  }
+
+  model.on("change:_values", show);
+  model.on("change:_picture", () => {
+    draw();
+    stir();
+  });
+  model.on("comm_live_update", () => {
+    still(); // there is nobody to tell
+    for (const { input } of sliders) input.disabled = true;
+  });
+  const root = make("div", { class: "course-explorer course-figure", role: "group",
+    "aria-label": "Explorer" },
+    ...sliders.map(({ element }) => element), message, picture, numbers, spoken);
+  ownKeys(root);
+  show();
+  draw();
+  el.append(root);
+  return () => {
+    still();
+    URL.revokeObjectURL(picture.src);
+    root.remove();
+  };
+}
+
+export default { render };

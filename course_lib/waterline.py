@@ -1,0 +1,191 @@
+"""The linear VAE in one picture: water over the eigenvalues, and what it costs.
+
+The water stands at θ = βσ². What is above it gets a latent; see `theory`.
+"""
+
+from collections.abc import Mapping
+from math import ceil, floor, log10
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+
+from course_lib import theory
+from course_lib.curves import COLOURS, MARKERS
+from course_lib.figures import DPI, AltFigure, as_pictures, strip
+
+MOST = 64  # eigenvalues that are drawn; more would be thinner than a pixel or two
+BLUE, ORANGE, WATER, GREY = COLOURS[0], COLOURS[1], COLOURS[5], "#888888"
+HATCHED = {"color": "white", "edgecolor": ORANGE, "hatch": "////"}
+POINTS = (ORANGE, BLUE, *COLOURS[2:])
+WIDTH, HEIGHT, SIDE, GAP = 710, 420, 64, 6  # pixels: the figure; its small pictures, between them
+
+
+def waterline_figure(
+    pca: theory.PCA,
+    image_shape: tuple[int, int, int],
+    latent_dim: int,
+    beta: float,
+    sigma2: float,
+    *,
+    observed: Mapping[str, tuple[float, float]] | None = None,
+) -> AltFigure:
+    """What a linear β-VAE at its optimum makes of data with these principal components.
+
+    On the logarithmic axis an active latent stands above the water by ln(λ/θ), twice its rate.
+
+    Parameters
+    ----------
+    pca : theory.PCA
+        Of pictures in [-1, 1].
+    image_shape : (channels, height, width)
+    latent_dim : int
+    beta, sigma2 : float
+        As `theory.linear_vae` takes them.
+    observed : mapping from name to (squared error, rate), optional
+        Of trained models, in the units of `theory.linear_vae`; marked beside the optimum.
+
+    Returns
+    -------
+    AltFigure
+        The eigenvalues under their water, the place on the rate–distortion curve, and what some
+        of the latents draw: a picture fades as the water rises to its eigenvalue, and is grey
+        where the latent has collapsed.
+
+    Raises
+    ------
+    ValueError
+        If there is no variance, the shape is not the pictures', or as `theory.linear_vae`.
+    """
+    spectrum = pca.eigenvalues[pca.eigenvalues > 0]
+    if not len(spectrum):
+        raise ValueError("All eigenvalues are 0: the pictures must differ for a VAE to tell them.")
+    if pca.axes[0].numel() != torch.Size(image_shape).numel():
+        raise ValueError(
+            f"The axes have {pca.axes.shape[1]} values, but image_shape {tuple(image_shape)} has "
+            f"{torch.Size(image_shape).numel()}: give the shape of the pictures that pca got."
+        )
+    found = theory.linear_vae(pca.eigenvalues, latent_dim, beta, sigma2)
+    level, d, observed = beta * sigma2, len(pca.eigenvalues), observed or {}
+    figure = AltFigure(
+        figsize=(WIDTH / DPI, HEIGHT / DPI),
+        dpi=DPI,
+        alt=_describe(found, latent_dim, beta, sigma2, d, observed),
+    )
+    title = (
+        f"{found.active_units} of {latent_dim} latents active, rate {found.rate.abs():.1f} nats, "
+        f"squared error {found.squared_error:.4g}"
+    )
+    figure.text(0.5, 0.955, title, ha="center", fontsize=11)
+    here = {"this linear VAE": (found.squared_error.item(), found.rate.item())}
+    _draw_water(figure.add_axes((0.085, 0.33, 0.43, 0.6)), spectrum[:MOST], latent_dim, level)
+    _draw_curve(figure.add_axes((0.605, 0.33, 0.38, 0.6)), spectrum, here | observed)
+    _draw_directions(figure, pca, image_shape, found.squared_norms)
+    return figure
+
+
+def fading(pca: theory.PCA, latents: list[int], squared_norms: Tensor) -> Tensor:
+    """The decoder's columns wᵢ at their optimum, (n, d), each scaled to reach ±1 if there were no
+    water; 0 where the latent has collapsed."""
+    fraction = (squared_norms[latents] / pca.eigenvalues[latents]).sqrt()
+    axes = pca.axes[latents]
+    return fraction[:, None] * axes / axes.abs().amax(1, keepdim=True)
+
+
+def _describe(
+    found: theory.LinearVAE, latent_dim: int, beta: float, sigma2: float, d: int, observed: Mapping
+) -> str:
+    said = (
+        f"A linear VAE with {latent_dim} latents, β = {beta:.4g} and σ² = {sigma2:.4g}: the water "
+        f"stands at θ = βσ² = {beta * sigma2:.4g}, and {found.active_units} latents are active. "
+        f"Rate {found.rate.abs():.2f} nats, squared error {found.squared_error:.4g} "
+        f"({found.squared_error / d:.3g} per value), distortion {found.distortion:.1f} nats, "
+        f"ELBO {found.elbo:.1f} nats."
+    )
+    for name, (error, rate) in observed.items():
+        said += f" {name}: rate {rate:.2f} nats, squared error {error:.4g}."
+    return said
+
+
+def _draw_water(axes: Axes, spectrum: Tensor, latent_dim: int, level: float) -> None:
+    """Eigenvalues as stairs, told apart by hatching too, under the water."""
+    low, high = spectrum[-1].item() / 4, spectrum[0].item() * 2
+    number = torch.arange(1, len(spectrum) + 1)
+    above = spectrum > level
+    kinds = {
+        "active": (above & (number <= latent_dim), {"color": BLUE}),
+        "no latent left for it": (above & (number > latent_dim), HATCHED),
+        "drowned": (~above, {"color": GREY}),
+    }
+    edges = torch.arange(len(spectrum) + 1) + 0.5
+    for name, (chosen, style) in kinds.items():
+        heights = torch.where(chosen, spectrum, low)
+        label = f"{name}: {chosen.sum()}"
+        axes.stairs(heights, edges, baseline=low, fill=True, label=label, linewidth=0, **style)
+    axes.axhspan(low / 2, level, color=WATER, alpha=0.4, linewidth=0)
+    axes.axhline(level, color="black", linewidth=1, label=f"θ = βσ² = {level:.4g}")
+    axes.set(yscale="log", ylim=(low, high), xlim=(edges[0], edges[-1]))
+    _finish(axes, "principal axis", "eigenvalue λ")
+    axes.set_yticks(*_decades(low, high, (1,)))
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+
+
+def _draw_curve(axes: Axes, spectrum: Tensor, points: Mapping[str, tuple[float, float]]) -> None:
+    """The rate–distortion curve, and where models are."""
+    total = spectrum.sum().item()
+    least = max(spectrum[MOST:].sum().item(), total / 1000)
+    distortion = torch.logspace(log10(least), log10(total), 60, dtype=torch.float64)
+    rate = theory.rate_distortion(spectrum, distortion).rate
+    axes.plot(distortion, rate, color="black", linewidth=1, label="R(D) of a Gaussian")
+    low, high, highest = 0.9 * least, 1.1 * total, 2 * rate.max().item()
+    for (name, place), colour, marker in zip(points.items(), POINTS, MARKERS, strict=False):
+        error, nats = place
+        within = min(max(error, low), high), min(nats, highest)  # what is off the map, on its edge
+        axes.plot(*within, marker, color=colour, label=name, clip_on=False)
+    axes.set(xscale="log", xlim=(low, high), ylim=(0, highest))
+    _finish(axes, "squared error D", "rate R in nats")
+    axes.set_xticks(*_decades(low, high, (1, 3)))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+
+
+def _finish(axes: Axes, xlabel: str, ylabel: str) -> None:
+    """Labels and a legend; nothing small, because text and ticks are what takes the time."""
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.minorticks_off()
+    axes.legend(loc="upper right", frameon=False, fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _decades(low: float, high: float, digits: tuple[int, ...]) -> tuple[list[float], list[str]]:
+    """Ticks of a logarithmic axis, and their labels."""
+    powers = range(floor(log10(low)), ceil(log10(high)))
+    ticks = [digit * 10.0**power for power in powers for digit in digits]
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    return ticks, [f"{tick:g}" for tick in ticks]
+
+
+def _draw_directions(
+    figure: AltFigure, pca: theory.PCA, image_shape: tuple[int, int, int], squared_norms: Tensor
+) -> None:
+    """What latents draw; white where there is none."""
+    zoom = max(1, SIDE // max(image_shape[1:]))
+    width = zoom * image_shape[2]
+    latents = spread(int((pca.eigenvalues[:MOST] > 0).sum()), (WIDTH - GAP) // (width + GAP))
+    there = [i for i in latents if i < len(squared_norms)]
+    pictures = fading(pca, there, squared_norms).float().unflatten(1, image_shape)
+    row = strip(as_pictures(pictures), zoom, GAP)
+    left = (WIDTH - len(latents) * (width + GAP) + GAP) // 2
+    figure.figimage(row.numpy(), left, GAP)
+    numbers = ", ".join(str(latent + 1) for latent in latents)
+    caption = f"what latents {numbers} draw: grey once drowned, white if there is none"
+    figure.text(0.5, (2.5 * GAP + len(row)) / HEIGHT, caption, ha="center", fontsize=9)
+
+
+def spread(count: int, most: int) -> list[int]:
+    """Numbers from 0 to count - 1, at most so many: close together first, then ever wider apart."""
+    places = torch.logspace(0, log10(count), max(1, most), dtype=torch.float64).round() - 1
+    spread = []
+    for place in places.int().tolist():
+        spread.append(max([place, *(i + 1 for i in spread)]))
+    return [i for i in spread if i < count]
