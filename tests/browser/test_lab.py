@@ -1,6 +1,5 @@
 """The course as a student meets it: `make lab`, Run All, and a hand on a slider."""
 
-import re
 import urllib.error
 import urllib.request
 
@@ -36,13 +35,8 @@ SHOW_EXPLORER = """() => {
         output => output.data?.['text/plain']?.startsWith('LatentExplorer'));
     return content.scrollToItem(content.widgets.findIndex(explores), 'center');
 }"""
-PIXELS = """picture => {
-    const canvas = document.createElement('canvas');
-    [canvas.width, canvas.height] = [picture.naturalWidth, picture.naturalHeight];
-    canvas.getContext('2d').drawImage(picture, 0, 0);
-    return canvas.toDataURL();
-}"""
-SHOWS = f"([picture, pixels]) => picture.complete && ({PIXELS})(picture) === pixels"
+PIXELS = "canvas => canvas.toDataURL()"
+TWO_FRAMES = "() => new Promise(f => requestAnimationFrame(() => requestAnimationFrame(f)))"
 
 
 @pytest.fixture
@@ -106,44 +100,40 @@ def explore(page):
     """Drag a slider, move it with the keyboard, and undo it all."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page.evaluate(SHOW_EXPLORER)
-    label = page.get_by_text(f"element {ELEMENT}", exact=True)
-    explorer = page.locator(".jp-OutputArea-output", has=label).first
-    slider = explorer.locator(".widget-slider", has=label)
-    handle = slider.get_by_role("slider")
-    picture = explorer.get_by_title("edited of image").first.element_handle()
+    explorer = page.locator(".course-explorer").first
+    slider = explorer.get_by_role("slider", name=f"element {ELEMENT}")
+    canvases = explorer.locator("section canvas")
+    canvases.nth(4).wait_for()  # the map, which comes with the decoder
 
-    def value() -> float:
-        return float(handle.get_attribute("aria-valuenow"))
+    def pixels(column: int = 2) -> str:
+        page.evaluate(TWO_FRAMES)
+        return canvases.nth(column).evaluate(PIXELS)
 
-    def pixels_once_decoded() -> str:
-        """The picture that belongs to the slider: the code beside it then names its value."""
-        edit = re.compile(rf"{ELEMENT}: {value():.1f}\b")
-        explorer.locator("code", has_text=edit).wait_for()
-        page.wait_for_function("picture => picture.complete", arg=picture)
-        return picture.evaluate(PIXELS)
-
-    handle.scroll_into_view_if_needed()
-    reset = explorer.get_by_role("button", name="Reset all")
+    slider.scroll_into_view_if_needed()
+    reset = explorer.get_by_role("button", name="Reset")
     reset.click()  # the notebook shows its explorer with the homework's edit
-    explorer.locator("code", has_not_text="set_elements").wait_for()
-    unedited = explorer.get_by_title("reconstruction of image").first.element_handle()
-    page.wait_for_function(SHOWS, arg=[picture, unedited.evaluate(PIXELS)])
-    untouched, own_value = picture.evaluate(PIXELS), value()
+    untouched = pixels()
+    assert untouched == pixels(1)
+    assert "latent[:" not in explorer.locator("pre").inner_text()
     page.screenshot(path=SCREENSHOTS / "explorer-untouched.png")
 
-    handle.drag_to(slider.locator(".noUi-base"), target_position={"x": 5, "y": 2}, force=True)
-    dragged, low_value = pixels_once_decoded(), value()
-    assert low_value < own_value - 1
+    box = slider.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] / 2, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 12, middle, steps=10)
+    page.mouse.up()
+    dragged, low = pixels(), float(slider.input_value())
+    assert low < -5
     assert dragged != untouched
+    assert f"latent[:, {ELEMENT}] = {low:g}" in explorer.locator("pre").inner_text()
     page.screenshot(path=SCREENSHOTS / "explorer-dragged.png")
 
-    handle.focus()
     for _ in range(5):
-        page.keyboard.press("ArrowRight")
-    assert value() > low_value
-    assert pixels_once_decoded() not in (dragged, untouched)
+        slider.press("ArrowRight")
+    assert float(slider.input_value()) == pytest.approx(low + 0.5)
+    assert pixels() not in (dragged, untouched)
     page.screenshot(path=SCREENSHOTS / "explorer-keyboard.png")
 
     reset.click()
-    page.wait_for_function(SHOWS, arg=[picture, untouched])
-    assert value() == own_value
+    assert pixels() == untouched
