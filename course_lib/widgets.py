@@ -131,19 +131,41 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         )
 
     def answer(self, content: dict) -> None:
-        """Send what the view wants: decoders, columns of elements, or codes to start from."""
+        """Send what the view wants."""
+        facts, tensors = self.parts(content)
+        self.send({"kind": "have", "facts": facts}, [safetensors.torch.save(tensors)])
+        if content["models"]:
+            self._send_pictures()
+
+    def parts(
+        self, content: Mapping, dtype: torch.dtype = torch.float32
+    ) -> tuple[list[dict] | None, dict[str, Tensor]]:
+        """What a view needs: decoders, columns of elements, or codes to start from.
+
+        Parameters
+        ----------
+        content : mapping
+            ``models``: whether the decoders, their maps and the facts are wanted; ``columns``: of
+            which elements; ``bases``: codes, each a pair of an origin and a number.
+        dtype : torch.dtype
+            Of the decoders' weights.
+
+        Returns
+        -------
+        facts : list of dict, or None
+            Of each model.
+        tensors : dict of Tensor
+        """
         tensors, facts = {}, None
         if content["models"]:
             facts = [self._facts(name) for name in self._models]
-            tensors |= self._of_all(self._model_tensors)
+            tensors |= self._of_all(lambda name: self._model_tensors(name, dtype))
         tensors |= self._of_all(lambda name: self._columns(name, content["columns"]))
         for origin, number in content["bases"]:
             tensors |= self._of_all(lambda name, at=(origin, number): self._base(name, *at))
             if origin == "image":
                 tensors[f"original/{number}"] = to_image(self._x[number])
-        self.send({"kind": "have", "facts": facts}, [safetensors.torch.save(tensors)])
-        if content["models"]:
-            self._send_pictures()
+        return facts, tensors
 
     def close(self) -> None:
         """Free the widget, its view and its callbacks; `state` stays usable."""
@@ -220,11 +242,11 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             for key, tensor in tensors_of(name).items()
         }
 
-    def _model_tensors(self, name: str) -> dict[str, Tensor]:
+    def _model_tensors(self, name: str, dtype: torch.dtype) -> dict[str, Tensor]:
         model, tensors = self._models[name], {}
         if self._travels[name]:
             everywhere = torch.ones(1, self._codes[name].shape[1])
-            tensors |= decoders.weights(model) | {"all": decoders.along(model, everywhere)}
+            tensors |= decoders.weights(model, dtype) | {"all": decoders.along(model, everywhere)}
         if (atlas := self.atlases.get(name)) is not None:
             tensors |= _atlas_tensors(atlas)
             if self._travels[name]:
