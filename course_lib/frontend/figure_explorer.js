@@ -44,9 +44,12 @@ function render({ model, el }) {
   function draw() {
     const before = picture.src;
     picture.src = URL.createObjectURL(new Blob([model.get("_picture")], { type: "image/png" }));
+    URL.revokeObjectURL(before); // it stays on screen until the new one is there
+  }
+
+  function describe() {
     picture.alt = model.get("_alt");
     numbers.textContent = picture.alt;
-    URL.revokeObjectURL(before); // it stays on screen until the new one is there
   }
 
   function still() {
@@ -67,6 +70,10 @@ function render({ model, el }) {
     draw();
     stir();
   });
+  model.on("change:_alt", () => {
+    describe(); // of the same picture, perhaps
+    stir();
+  });
   model.on("comm_live_update", () => {
     still(); // there is nobody to tell
     for (const { input } of sliders) input.disabled = true;
@@ -77,6 +84,7 @@ function render({ model, el }) {
   ownKeys(root);
   show();
   draw();
+  describe();
   el.append(root);
   return () => {
     still();

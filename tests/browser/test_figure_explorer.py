@@ -1,0 +1,191 @@
+"""An explorer whose figure the kernel draws, in JupyterLab: by mouse, by keyboard, in a hurry."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser import notebook
+from tests.browser.lab import ROOT, jupyterlab
+from tests.browser.test_lab import SECOND
+from tests.conftest import FLAGS
+
+pytestmark = pytest.mark.browser
+
+SCREENSHOTS = ROOT / "build" / "screenshots"
+# The figure has the grey level that it is told, so that its pixels say what was drawn.
+DRAW = """
+from course_lib.figures import AltFigure
+from course_lib.playgrounds import FigureExplorer
+drawn = []
+def draw(level, width):
+    drawn.append(level)
+    figure = AltFigure(figsize=(3, 1), alt=f"Grey level {level:g}, width {width:g}.")
+    figure.set_facecolor((level / 255,) * 3)
+    return figure
+"""
+EXPLORER = """
+sliders = {"level": (0, 255, 100, 5, "grey level"), "width": (0.01, 100, 1, 0.25, "width", True)}
+explorer = FigureExplorer(draw, sliders)
+explorer
+"""
+SHOWN = """async picture => {
+    await picture.decode();
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [picture.naturalWidth, picture.naturalHeight];
+    const context = canvas.getContext('2d');
+    context.drawImage(picture, 0, 0);
+    return context.getImageData(150, 50, 1, 1).data[0];
+}"""
+# Moves faster than the kernel draws; what screen readers were told meanwhile.
+STORM = """async (input, [values, pause]) => {
+    const status = input.closest('.course-explorer').querySelector('[role=status]');
+    const told = new Set();
+    for (const value of values) {
+        input.value = value;
+        input.dispatchEvent(new Event('input', {bubbles: true}));
+        if (pause) await new Promise(done => setTimeout(done, pause));
+        told.add(status.textContent);
+    }
+    input.dispatchEvent(new Event('change', {bubbles: true}));
+    return [...told];
+}"""
+STILL = """() => jupyterapp.shell.currentWidget.content.widgets[1].model.outputs.toJSON()[1].data"""
+
+
+@pytest.fixture(scope="module")
+def page(chromium_path, tmp_path_factory):
+    """One lab and one page for all tests here."""
+    from playwright.sync_api import sync_playwright
+
+    folder = tmp_path_factory.mktemp("lab")
+    name = notebook.write(folder, DRAW, EXPLORER)
+    expose = "--LabApp.expose_app_in_browser=True"
+    with jupyterlab(folder, expose) as lab, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1366, "height": 768})
+        page.errors = []
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        notebook.open_in(page, lab, name)
+        notebook.run_all(page)
+        page.locator(".course-explorer img").wait_for()
+        yield page
+        browser.close()
+
+
+@pytest.fixture
+def explorer(page):
+    """The explorer's element, as it was in the beginning."""
+    notebook.in_kernel(page, "explorer.state.level, explorer.state.width = 100, 1")
+    element = page.locator(".course-explorer")
+    element.get_by_role("img", name="Grey level 100, width 1.").wait_for()
+    yield element
+    assert page.errors == []
+
+
+def slider(explorer, name):
+    return explorer.get_by_role("slider", name=name, exact=True)
+
+
+def state(page):
+    return notebook.in_kernel(page, "print(explorer.state)")
+
+
+def assert_shows(explorer, page, level, width="1"):
+    """The picture, its description, the slider, and the kernel's state, agree."""
+    alt = f"Grey level {level}, width {width}."
+    picture = explorer.get_by_role("img", name=alt, exact=True)
+    picture.wait_for()
+    assert picture.evaluate(SHOWN) == level
+    assert explorer.locator(".course-numbers").inner_text() == alt
+    assert slider(explorer, "grey level").get_attribute("aria-valuetext") == str(level)
+    assert slider(explorer, "width").get_attribute("aria-valuetext") == width
+    assert state(page) == f"level {level}, width {width}"
+
+
+def test_by_mouse(explorer, page):
+    box = slider(explorer, "grey level").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 100 / 255, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + box["height"] / 2, steps=20)
+    page.mouse.up()
+    level = int(slider(explorer, "grey level").input_value())
+    assert 190 < level < 220
+    assert_shows(explorer, page, level)
+
+
+def test_by_keyboard(explorer, page):
+    for key, level in (("ArrowRight", 105), ("Home", 0), ("ArrowRight", 5), ("End", 255)):
+        slider(explorer, "grey level").press(key)
+        assert_shows(explorer, page, level)
+
+
+def test_a_logarithmic_slider(explorer, page):
+    for key, width in (("ArrowRight", "1.78"), ("End", "100"), ("ArrowLeft", "56.2")):
+        slider(explorer, "width").press(key)
+        assert_shows(explorer, page, 100, width)
+
+
+def test_keys_stay_in_the_explorer(explorer, page):
+    """d, d would delete the notebook's cell, b would add one."""
+    cells = page.locator(".jp-CodeCell").count()
+    slider(explorer, "width").focus()
+    for key in "ddb":
+        page.keyboard.press(key)
+    page.wait_for_timeout(200)
+    assert page.locator(".jp-CodeCell").count() == cells
+
+
+def test_a_number_from_python_is_not_snapped(explorer, page):
+    notebook.in_kernel(page, "explorer.state.level = 101.25")
+    explorer.get_by_role("img", name="Grey level 101.25, width 1.", exact=True).wait_for()
+    assert slider(explorer, "grey level").get_attribute("aria-valuetext") == "101"
+    slider(explorer, "width").press("ArrowRight")
+    explorer.get_by_role("img", name="Grey level 101.25, width 1.78.", exact=True).wait_for()
+    page.wait_for_timeout(500)
+    assert state(page) == "level 101.25, width 1.78"
+
+
+@pytest.mark.parametrize("pause", [0, 2])
+def test_a_storm_of_moves_ends_on_the_last(explorer, page, pause):
+    page.wait_for_timeout(500)  # until the beginning has been told
+    notebook.in_kernel(page, "drawn.clear()")
+    values = [5 * (7 * i % 51) for i in range(199)] + [165]
+    told = slider(explorer, "grey level").evaluate(STORM, [values, pause])
+    assert_shows(explorer, page, 165)
+    assert told == ["Grey level 100, width 1."]  # a storm is no news
+    told = explorer.get_by_role("status").get_by_text("Grey level 165, width 1.", exact=True)
+    told.wait_for()
+    assert_shows(explorer, page, 165)  # nothing came late
+    drawn = notebook.in_kernel(page, "print(drawn)")
+    assert drawn.endswith(", 165.0]")
+    if not pause:  # while the kernel drew the first, the others made way for the last
+        assert drawn == "[0.0, 165.0]"
+
+
+def test_the_still_follows_and_hides(explorer, page):
+    slider(explorer, "grey level").press("Home")
+    for _ in range(100):
+        if (still := page.evaluate(STILL))["text/plain"] == "Grey level 0, width 1.":
+            break
+        page.wait_for_timeout(50)
+    assert still["text/plain"] == "Grey level 0, width 1."
+    assert page.locator(".jp-RenderedImage").is_hidden()
+
+
+@pytest.mark.parametrize("theme", notebook.THEMES)
+def test_anyone_can_use_it(explorer, page, theme):
+    notebook.set_theme(page, theme)
+    page.wait_for_timeout(500)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"figure-explorer-{theme.split()[1].lower()}.png")
+    found = Axe().run(page, context=".course-explorer").response["violations"]
+    assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
+
+
+def test_a_kernel_restart_is_told(explorer, page):
+    """The last of these tests: after it, no kernel knows the explorer."""
+    page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    alert = explorer.get_by_role("alert")
+    alert.get_by_text("restarted or stopped: run this cell").wait_for(timeout=30 * SECOND)
+    assert slider(explorer, "grey level").is_disabled()
+    assert slider(explorer, "width").is_disabled()
+    assert explorer.get_by_role("img").evaluate(SHOWN) == 100  # the last picture stays
