@@ -12,7 +12,7 @@ INSTALL = $(BIN)/python -m pip install $(if $(TORCH_INDEX),--extra-index-url $(T
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 NOTEBOOKS = $(if $(NB),$(wildcard notebooks/$(NB)*.ipynb),$(wildcard notebooks/*.ipynb))
 
-.PHONY: help lab test browser lint format notebook claims slides benchmarks constraints clean distclean
+.PHONY: help lab test browser lint format notebook claims slides demo benchmarks constraints clean distclean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -52,6 +52,9 @@ claims: $(VENV)/.installed ## List all claims that the notebooks state, in READM
 
 slides: $(VENV)/.installed ## Export the notebooks as offline slides to build/slides
 	$(BIN)/python -m course_lib slides $(NOTEBOOKS)
+
+demo: $(VENV)/.installed ## Write a page to play with, no kernel needed, to build/demo
+	$(BIN)/python -m course_lib demo
 
 benchmarks: $(VENV)/.installed ## Measure speed, memory, and a published curve
 	$(INSTALL) -e ".[benchmarks]"

@@ -1,4 +1,4 @@
-"""The command line, ``python -m course_lib``: notebooks made ready, models trained."""
+"""The command line, ``python -m course_lib``: notebooks made ready, models trained, a demo."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -9,7 +9,7 @@ import typer
 from course_lib import claims, notebooks
 
 app = typer.Typer(
-    help="Work on the course's notebooks, or train a model on pictures.",
+    help="Work on the course's notebooks, train a model on pictures, or write the demo.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -126,6 +126,18 @@ def train(
         row = "".join(f"{measured[part][name]:>12.4g}" for part in ("validation", "test"))
         typer.echo(f"{FIGURES[name]:36}{row}")
     typer.echo(f"Weights, history and sheets are in {folder}.")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the page goes.")] = Path("build/demo"),
+) -> None:
+    """Train two small models, once, and write a page that explores them without a kernel."""
+    from course_lib import demo
+
+    for path in demo.make(folder):
+        typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+    typer.echo(f"Open {folder / 'index.html'} in a browser.")
 
 
 def main() -> None:

@@ -1,0 +1,132 @@
+"""The latent explorer as a page that needs no kernel: all that its view may want, in one file.
+
+A browser opens the page straight from disk, where it may neither fetch a file nor import a
+module. So the front end is written into the page, and the data are a script that holds them as
+text.
+"""
+
+import base64
+import json
+from functools import partial
+from itertools import product
+from pathlib import Path
+from string import Template
+
+import safetensors.torch
+import torch
+from torch import nn
+
+from course_lib import datasets, training
+from course_lib.bundle import FRONTEND, bundle, style
+from course_lib.models import FullyConnectedVAE
+from course_lib.objectives import elbo
+from course_lib.paths import data_folder, written_beside
+from course_lib.transforms import face_transform
+from course_lib.widgets import LatentExplorer
+
+IMAGES = 24
+DRAWS = 16  # of each kind; then they come again
+SLIDERS = 4  # at the start
+LATENT, ENCODER_HIDDEN, DECODER_HIDDEN = 16, 384, 96  # a decoder of 2.4 MB
+OBJECTIVES = {"AE": partial(elbo, sample=False), "VAE": elbo}
+
+
+def make(folder: Path) -> list[Path]:
+    """Train an AE and a VAE on drawn faces, once, and write the page.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    list of Path
+        The files written.
+    """
+    faces, transform = datasets.load("faces"), face_transform(crop=None)
+    models = {}
+    for name, objective in OBJECTIVES.items():
+        path = data_folder() / "models" / f"demo_{name.lower()}.safetensors"
+        budget = {"epochs": 8, "batch_size": 128, "lr": 1e-3, "transform": transform}
+        state = training.fit_or_load(path, network, objective, faces, device="cpu", **budget)
+        models[name] = state.model.requires_grad_(False)
+    explorer = LatentExplorer(
+        models,
+        faces.test[:IMAGES],
+        transform=transform,
+        training=faces.train,
+        factors=faces.factors["train"],
+    )
+    explorer.state.elements = telling(explorer)
+    try:
+        return write(folder, explorer)
+    finally:
+        explorer.close()
+
+
+def network() -> nn.Module:
+    """A VAE of which only a small decoder has to travel; the encoder stays at home."""
+    model = FullyConnectedVAE(hidden_dim=ENCODER_HIDDEN, latent_dim=LATENT)
+    model.decoder = FullyConnectedVAE(hidden_dim=DECODER_HIDDEN, latent_dim=LATENT).decoder
+    return model
+
+
+def telling(explorer: LatentExplorer, count: int = SLIDERS) -> list[int]:
+    """The elements that follow a factor best, in any of the models."""
+    tracks = [atlas.tracks for atlas in explorer.atlases.values()]
+    r2 = [max(r2 for _, r2 in of_models) for of_models in zip(*tracks, strict=False)]
+    return sorted(range(len(r2)), key=lambda element: -r2[element])[:count]
+
+
+def write(folder: Path, explorer: LatentExplorer, draws: int = DRAWS) -> list[Path]:
+    """Write an explorer as a page, its decoders' weights as float16.
+
+    Parameters
+    ----------
+    folder : Path
+        For ``index.html`` and ``data.js``; made if need be.
+    explorer : LatentExplorer
+        The page starts from its state.
+    draws : int
+        Codes drawn beforehand from each of its origins.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    ValueError
+        If a decoder cannot run in a browser.
+    """
+    view = explorer.get_state(["_setup", "_choice"])
+    setup = view["_setup"]
+    counts = dict.fromkeys(setup["origins"], draws) | {"image": setup["images"]}
+    request = {
+        "models": True,
+        "columns": range(setup["elements"]),
+        "bases": [base for origin, n in counts.items() for base in product([origin], range(n))],
+    }
+    facts, tensors = explorer.parts(request, torch.float16)
+    for name, fact in zip(setup["models"], facts, strict=True):
+        if fact["layers"] is None:
+            raise ValueError(
+                f"The decoder of {name!r} cannot run in a browser: leave the model out, or give it "
+                "a decoder of nn.Linear, ReLU, tanh and sigmoid in a chain."
+            )
+    data = {
+        "setup": setup | {"draws": draws},
+        "choice": view["_choice"],
+        "facts": facts,
+        "tensors": base64.b64encode(safetensors.torch.save(tensors)).decode(),
+    }
+    page = Template((FRONTEND / "demo.html").read_text(encoding="utf-8"))
+    texts = {
+        "data.js": f"const DEMO = {json.dumps(data)};\n",
+        "index.html": page.substitute(style=style(), script=bundle("demo")),  # last: it needs data
+    }
+    for name, text in texts.items():
+        with written_beside(folder / name) as beside:
+            beside.write_text(text, encoding="utf-8")
+    return [folder / name for name in texts]

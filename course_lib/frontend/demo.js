@@ -1,0 +1,16 @@
+// The latent explorer without a kernel: all that its view may want lies in data.js (see demo.py).
+import { latentView } from "./latent_view.js";
+import { readTensors } from "./tensors.js";
+
+const explorer = document.getElementById("explorer");
+explorer.replaceChildren();
+latentView(explorer, {
+  ...DEMO,
+  tensors: readTensors(Uint8Array.from(atob(DEMO.tensors), (letter) => letter.charCodeAt(0))),
+  pictures: new Map(),
+  want(request) {
+    throw new Error(`data.js does not hold ${JSON.stringify(request)}: write the page again.`);
+  },
+  changed() {},
+  rest() {},
+});
