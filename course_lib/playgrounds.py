@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from math import ceil, log10
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -235,8 +234,6 @@ def linear_vae_playground(
     ValueError
         As `theory.linear_vae` and `Numbers`.
     """
-    variance = pca.eigenvalues.mean().item()  # of a value; more noise than that is nowhere
-    most = 10.0 ** ceil(log10(variance)) if variance > 0 else 1.0
     if sigma2 is None:
         sigma2 = theory.linear_vae(pca.eigenvalues, latent_dim, beta).sigma2.item()
     latents = min(MOST, int((pca.eigenvalues > 0).sum()))
@@ -249,8 +246,8 @@ def linear_vae_playground(
         draw,
         {
             "latent_dim": Slider(1, latents, latent_dim, 1, label="latents"),
-            "beta": Slider(0.01, 10_000, beta, 0.05, label="β", log=True),
-            "sigma2": Slider(most / 10_000, most, sigma2, 0.05, label="σ²", log=True),
+            "beta": Slider(0.01, 10_000, beta, 0.05, "β", log=True),
+            "sigma2": Slider(min(sigma2, 1e-4), max(sigma2, 1.0), sigma2, 0.05, "σ²", log=True),
         },
     )
 

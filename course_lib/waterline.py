@@ -118,14 +118,14 @@ def _draw_water(axes: Axes, spectrum: Tensor, latent_dim: int, level: float) -> 
         "no latent left for it": (above & (number > latent_dim), HATCHED),
         "drowned": (~above, {"color": GREY}),
     }
-    edges = torch.arange(len(spectrum) + 1) + 0.5
+    edges = torch.arange(len(spectrum) + 1).numpy() + 0.5
     for name, (chosen, style) in kinds.items():
-        heights = torch.where(chosen, spectrum, low)
+        heights = torch.where(chosen, spectrum, low).numpy()
         label = f"{name}: {chosen.sum()}"
         axes.stairs(heights, edges, baseline=low, fill=True, label=label, linewidth=0, **style)
     axes.axhspan(low / 2, level, color=WATER, alpha=0.4, linewidth=0)
     axes.axhline(level, color="black", linewidth=1, label=f"θ = βσ² = {level:.4g}")
-    axes.set(yscale="log", ylim=(low, high), xlim=(edges[0], edges[-1]))
+    axes.set(yscale="log", ylim=(low, high), xlim=(0.5, len(spectrum) + 0.5))
     _finish(axes, "principal axis", "eigenvalue λ")
     axes.set_yticks(*_decades(low, high, (1,)))
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))

@@ -10,17 +10,23 @@ import torch
 from ipywidgets.widgets.widget import _instances
 from torch.distributions import Normal, kl_divergence
 
-from course_lib import densities, plots
+from course_lib import densities, plots, theory
 from course_lib.densities import GRID, bound
+from course_lib.interpolation import path, strip_figure
 from course_lib.likelihoods import Gaussian
+from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
 from course_lib.objectives import elbo
 from course_lib.playgrounds import (
     FigureExplorer,
     Numbers,
     Slider,
+    interpolation_strip,
     kl_explorer,
+    linear_vae_playground,
     posterior_explorer,
 )
+from course_lib.transforms import face_transform
+from course_lib.waterline import waterline_figure
 
 SLIDERS = {"height": (-2, 3, 0.5, 0.25), "width": (1, 9, 4, 1, "how wide", True)}
 
@@ -201,7 +207,7 @@ def test_an_unknown_message_is_refused(explorer):
 
 def test_close_leaves_nothing_behind():
     gc.collect()  # of what earlier tests left
-    before, figure = set(_instances), draw(1, 2)
+    before, figure = set(_instances), plots.AltFigure(figsize=(1, 1), alt="Nothing.")
     for _ in range(100):
         explorer = FigureExplorer(lambda **numbers: figure, SLIDERS)
         explorer.state.width = 5
@@ -303,3 +309,76 @@ def test_the_courses_explorers_move_q():
         assert explorer.figure.alt == explorer._alt == expected.alt
         assert explorer._picture == expected.png(compression=1)
         explorer.close()
+
+
+# What it draws: a walk between two faces, and a linear VAE
+
+
+SHAPE = (3, 6, 5)
+
+
+def test_a_walk_decodes_one_picture_per_model_and_move():
+    torch.manual_seed(0)
+    models = {"AE": FullyConnectedAutoencoder(SHAPE, 17), "VAE": FullyConnectedVAE(SHAPE, 11, 7)}
+    a, b = torch.randint(256, (2, 1, *SHAPE), dtype=torch.uint8)
+    transform = face_transform(crop=None, size=SHAPE[1:])
+    explorer = interpolation_strip(models, a, b, transform, steps=4, t=0.25)
+    assert explorer.state.t == 0.25
+    assert "4 pictures decoded" in explorer._alt and "t = 0.25" in explorer._alt
+
+    batches = []
+    for model in models.values():
+        decode = model.decode
+        model.decode = lambda z, decode=decode: batches.append(z) or decode(z)
+    move(explorer, t=0.75)
+    assert [len(z) for z in batches] == [1, 1]
+    first, last = (models["VAE"].encode(transform(face)).mean for face in (a, b))
+    torch.testing.assert_close(batches[1], 0.25 * first + 0.75 * last)
+    ways = [path(name, model, a, b, transform, 4) for name, model in models.items()]
+    assert explorer._picture == strip_figure(ways, 0.75).png(compression=1)
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        explorer.state.t = 1.5
+    explorer.close()
+
+
+def test_a_walk_of_one_model_and_of_none():
+    face = torch.zeros(1, *SHAPE, dtype=torch.uint8)
+    transform = face_transform(crop=None, size=SHAPE[1:])
+    explorer = interpolation_strip(FullyConnectedAutoencoder(SHAPE, 17), face, face, transform)
+    assert "9 pictures decoded" in explorer._alt and "a row for model" in explorer._alt
+    explorer.close()
+    with pytest.raises(ValueError, match="no models: pass one"):
+        interpolation_strip({}, face, face, transform)
+
+
+@pytest.fixture(scope="module")
+def pca():
+    generator = torch.Generator().manual_seed(0)
+    return theory.pca(torch.randn(20, *SHAPE, generator=generator) / 4)
+
+
+def test_a_linear_vae_starts_at_its_best_variance_and_moves(pca):
+    observed = {"ours": (4.0, 12.5)}
+    explorer = linear_vae_playground(pca, SHAPE, latent_dim=7, observed=observed)
+    best = theory.linear_vae(pca.eigenvalues, 7).sigma2.item()
+    assert explorer.state.trait_values() == {"latent_dim": 7, "beta": 1, "sigma2": best}
+    expected = waterline_figure(pca, SHAPE, 7, 1, best, observed=observed)
+    assert explorer._alt == expected.alt and "ours" in expected.alt
+
+    move(explorer, latent_dim=11, beta=6144, sigma2=0.2)
+    assert explorer._alt == waterline_figure(pca, SHAPE, 11, 6144, 0.2, observed=observed).alt
+    explorer.state.latent_dim = 4.4  # a number may be set that no slider stands on
+    assert "A linear VAE with 4 latents" in explorer._alt
+    with pytest.raises(ValueError, match="from 1 to 19"):  # of 20 pictures
+        explorer.state.latent_dim = 20
+    assert [s["log"] for s in explorer._sliders] == [False, True, True]
+    explorer.close()
+
+
+@pytest.mark.parametrize("sigma2", [1e-6, 30])
+def test_a_linear_vae_may_start_anywhere(pca, sigma2):
+    explorer = linear_vae_playground(pca, SHAPE, latent_dim=5, beta=2, sigma2=sigma2)
+    assert (explorer.state.sigma2, explorer.state.beta) == (sigma2, 2)
+    explorer.close()
+    with pytest.raises(ValueError, match="slider 'latent_dim' starts at 50, between 1 and 19"):
+        linear_vae_playground(pca, SHAPE, latent_dim=50, sigma2=sigma2)
