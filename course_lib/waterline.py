@@ -4,6 +4,7 @@ The water stands at θ = βσ². What is above it gets a latent; see `theory`.
 """
 
 from collections.abc import Mapping
+from itertools import cycle
 from math import ceil, floor, log10
 
 import torch
@@ -139,7 +140,8 @@ def _draw_curve(axes: Axes, spectrum: Tensor, points: Mapping[str, tuple[float, 
     rate = theory.rate_distortion(spectrum, distortion).rate
     axes.plot(distortion, rate, color="black", linewidth=1, label="R(D) of a Gaussian")
     low, high, highest = 0.9 * least, 1.1 * total, 2 * rate.max().item()
-    for (name, place), colour, marker in zip(points.items(), POINTS, MARKERS, strict=False):
+    styles = zip(cycle(POINTS), cycle(MARKERS), strict=False)
+    for (name, place), (colour, marker) in zip(points.items(), styles, strict=False):
         error, nats = place
         within = min(max(error, low), high), min(nats, highest)  # what is off the map, on its edge
         axes.plot(*within, marker, color=colour, label=name, clip_on=False)

@@ -100,6 +100,9 @@ def test_other_models_are_marked_and_those_off_the_map_on_its_edge(pca):
     assert len({line.get_marker() for line in axes.lines[1:]}) == 3
     assert "ours: rate 12.50 nats, squared error 0.5." in figure.alt
     assert "theirs: rate 1000000.00 nats, squared error 1e+06." in figure.alt
+    many = {f"model {i}": (0.5, i) for i in range(9)}  # more than there are colours
+    axes = waterline_figure(pca, SHAPE, 7, 1, 1e-3, observed=many).axes[1]
+    assert len(axes.lines) == 11
 
 
 def test_a_latents_picture_fades_as_the_water_rises(pca):
