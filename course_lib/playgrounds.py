@@ -115,7 +115,7 @@ class FigureExplorer(LiveFigure, frontend="figure_explorer"):
         super().close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}: {self.state}. Run this cell to move the sliders."
+        return f"{type(self).__name__}: {self.state}"
 
     def _drawn(self) -> AltFigure:
         figure = self._draw(**self.state.trait_values())

@@ -174,10 +174,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         super().close()
 
     def __repr__(self) -> str:
-        return (
-            f"LatentExplorer of {', '.join(self._models)}: {self.state}. "
-            "Run this cell to move the sliders."
-        )
+        return f"LatentExplorer of {', '.join(self._models)}: {self.state}"
 
     @property
     def _origin(self) -> tuple[str, int]:

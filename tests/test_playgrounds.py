@@ -189,7 +189,7 @@ def test_a_saved_notebook_keeps_a_picture_that_follows(explorer, monkeypatch):
     assert (raw, kept) == ({"metadata": {}, "raw": True}, {"display_id": True})
     assert "application/vnd.jupyter.widget-view+json" in live
     assert live["text/plain"] == repr(explorer) == (
-        "FigureExplorer: height 0.5, width 4. Run this cell to move the sliders."
+        "FigureExplorer: height 0.5, width 4"
     )  # fmt: skip
     assert still.alt == "A line <4, 0.5>."
 

@@ -179,7 +179,16 @@ def test_a_notebook_that_is_not_there_is_named(checkout):
 @pytest.mark.parametrize("ci, result", [("", "1 skipped"), ("true", "1 error")])
 def test_without_a_browser_its_tests_are_loudly_skipped_but_fail_in_ci(ci, result, tmp_path):
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/browser", "-k", "run_all"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "tests/browser",
+            "-k",
+            "run_all",
+        ],
         cwd=ROOT,
         env=os.environ | {"CI": ci, "PATH": "", "PLAYWRIGHT_BROWSERS_PATH": str(tmp_path)},
         capture_output=True,
