@@ -2,11 +2,13 @@
 import { latentView } from "./latent_view.js";
 import { readTensors } from "./tensors.js";
 
+// First, so that without data.js the page keeps the line that says so.
+const file = Uint8Array.from(atob(DEMO.tensors), (letter) => letter.charCodeAt(0));
 const explorer = document.getElementById("explorer");
 explorer.replaceChildren();
 latentView(explorer, {
   ...DEMO,
-  tensors: readTensors(Uint8Array.from(atob(DEMO.tensors), (letter) => letter.charCodeAt(0))),
+  tensors: readTensors(file),
   pictures: new Map(),
   want(request) {
     throw new Error(`data.js does not hold ${JSON.stringify(request)}: write the page again.`);

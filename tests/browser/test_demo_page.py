@@ -1,0 +1,192 @@
+"""The page that needs no kernel, opened straight from disk."""
+
+import numpy as np
+import pytest
+import torch
+from axe_playwright_python.sync_playwright import Axe
+
+from course_lib import demo
+from course_lib.models import FullyConnectedVAE
+from course_lib.transforms import face_transform
+from course_lib.widgets import LatentExplorer
+from tests.browser.test_latent_explorer import SCREENSHOTS, STORM, TWO_FRAMES, shown, slider
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def explorer():
+    """Not trained, but with pictures that show every grey level, of the homework's size."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (80, 3, 64, 64), dtype=torch.uint8, generator=generator)
+    torch.manual_seed(0)
+    models = {name: FullyConnectedVAE(hidden_dim=23, latent_dim=9) for name in ("AE", "VAE")}
+    with torch.no_grad():
+        for model in models.values():
+            model.decoder[0].weight *= 4
+            model.decoder[2].weight *= 4
+    explorer = LatentExplorer(
+        models,
+        images[:5],
+        transform=face_transform(crop=None),
+        elements=(3, 6),
+        training=images,
+        factors=torch.rand(80, 16, generator=generator),
+    )
+    yield explorer
+    explorer.close()
+
+
+@pytest.fixture(scope="module")
+def address(explorer, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    demo.write(folder, explorer, draws=3)
+    return (folder / "index.html").as_uri()
+
+
+@pytest.fixture
+def opened(page, address):
+    """The explorer's element; whatever the page complains of or asks for is seen."""
+    errors, requests = [], []
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.set_viewport_size({"width": 1366, "height": 768})
+    page.goto(address)
+    page.locator(".course-map").nth(1).wait_for()
+    yield page.locator(".course-explorer")
+    assert errors == []
+    assert len(requests) >= 2
+    assert all(url.startswith(("file:", "data:")) for url in requests)
+
+
+def decoded(explorer, name, **choice):
+    """What the model itself gives for a choice, (64, 64, 3)."""
+    start = explorer.state.choice
+    explorer.state.choice = start | choice
+    picture = explorer.seen[name].edited[0]
+    explorer.state.choice = start
+    return picture.permute(1, 2, 0).numpy().astype(np.int16)
+
+
+def assert_as_the_models(element, explorer, **choice):
+    """Float16 weights included, within one grey level."""
+    for number, name in enumerate(("AE", "VAE")):
+        theirs = decoded(explorer, name, **choice)
+        assert theirs.std() > 20
+        assert np.abs(shown(element, number) - theirs).max() <= 1
+
+
+def test_untouched_it_shows_what_the_models_give(opened, explorer):
+    assert_as_the_models(opened, explorer)
+    assert np.array_equal(shown(opened, 0, 1), shown(opened, 0, 2))
+
+
+def test_a_slider_by_keyboard_moves_picture_and_numbers(opened, explorer, page):
+    numbers = opened.locator(".course-numbers").first
+    before, said = shown(opened), numbers.inner_text()
+    handle = slider(opened, "element 3")
+    for _ in range(4):
+        handle.press("PageUp")
+    page.evaluate(TWO_FRAMES)
+    value = float(handle.input_value())
+    assert not np.array_equal(shown(opened), before)
+    assert numbers.inner_text() != said
+    assert_as_the_models(opened, explorer, edits=[[3, value]])
+    assert f"latent[:, 3] = {value:g}\n" in opened.locator("pre").inner_text()
+
+
+def test_a_slider_by_mouse_moves_picture_and_numbers(opened, explorer, page):
+    numbers = opened.locator(".course-numbers").nth(1)
+    before, said = shown(opened, 1), numbers.inner_text()
+    box = slider(opened, "element 6").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2, steps=20)
+    page.mouse.up()
+    page.evaluate(TWO_FRAMES)
+    value = float(slider(opened, "element 6").input_value())
+    assert value > 5
+    assert not np.array_equal(shown(opened, 1), before)
+    assert numbers.inner_text() != said
+    assert_as_the_models(opened, explorer, edits=[[6, value]])
+
+
+def test_every_face_and_element_is_at_hand(opened, explorer, page):
+    slider(opened, "face").press("End")
+    slider(opened, "towards face").press("ArrowRight")
+    slider(opened, "step towards that face").press("PageUp")
+    step = float(slider(opened, "step towards that face").input_value())
+    opened.get_by_text("Add a slider").click()
+    for element in (0, 1, 2, 4, 5, 7, 8):
+        opened.get_by_role("searchbox", name="Search elements").fill(str(element))
+        opened.get_by_role("searchbox", name="Search elements").press("Enter")
+    slider(opened, "element 8").press("PageDown")
+    page.evaluate(TWO_FRAMES)
+    edits = [[8, float(slider(opened, "element 8").input_value())]]
+    assert_as_the_models(opened, explorer, image=4, target=1, step=step, edits=edits)
+
+
+@pytest.mark.parametrize(
+    ("origin", "name"), [("prior", "N(0, I)"), ("density", "the fitted density")]
+)
+def test_draws_come_again_after_the_last(opened, explorer, page, origin, name):
+    for draw in (0, 1, 2, 0):
+        opened.get_by_role("button", name=f"Draw from {name}").press("Enter")
+        page.evaluate(TWO_FRAMES)
+        assert_as_the_models(opened, explorer, origin=origin, draw=draw)
+
+
+def test_undo_and_redo(opened, page):
+    pictures = [shown(opened)]
+    for _ in range(2):
+        slider(opened, "element 3").press("PageUp")
+        page.evaluate(TWO_FRAMES)
+        pictures.append(shown(opened))
+    assert not np.array_equal(pictures[1], pictures[2])
+    for name, expected in (("Undo", 1), ("Undo", 0), ("Redo", 1), ("Redo", 2)):
+        opened.get_by_role("button", name=name).click()
+        page.evaluate(TWO_FRAMES)
+        assert np.array_equal(shown(opened), pictures[expected])
+
+
+def test_a_storm_of_moves_ends_on_the_last(opened, explorer, page):
+    generator = np.random.default_rng(0)
+    values = [*generator.uniform(-9, 9, 499).round(1).tolist(), 4.2]
+    slider(opened, "element 3").evaluate(STORM, values)
+    page.evaluate(TWO_FRAMES)
+    last = shown(opened)  # at once, two frames later
+    assert_as_the_models(opened, explorer, edits=[[3, 4.2]])
+    page.wait_for_timeout(500)  # were anything still queued, it would be drawn now
+    assert np.array_equal(shown(opened), last)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_anyone_can_use_it(opened, page, scheme):
+    page.emulate_media(color_scheme=scheme)
+    slider(opened, "added to every latent element").press("End")  # off the map
+    opened.get_by_text("Add a slider").click()
+    page.wait_for_timeout(700)
+    background = page.evaluate("() => getComputedStyle(document.documentElement).backgroundColor")
+    assert (background == "rgb(255, 255, 255)") is (scheme == "light")
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"demo-{scheme}.png")
+    found = Axe().run(page).response["violations"]
+    assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
+
+
+@pytest.mark.parametrize("size", [(1366, 768), (1093, 614), (400, 800)])
+def test_it_fits_the_screen(opened, page, size):
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.evaluate(TWO_FRAMES)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= size[0]
+    if size[0] > 400:  # a telephone scrolls
+        box = opened.bounding_box()
+        assert box["y"] + box["height"] <= size[1]
+
+
+def test_without_its_data_the_page_says_so(page, address, tmp_path, explorer):
+    demo.write(tmp_path, explorer, draws=1)
+    (tmp_path / "data.js").unlink()
+    page.goto((tmp_path / "index.html").as_uri())
+    assert "data.js is not beside this page" in page.locator("#explorer").inner_text()
