@@ -143,6 +143,10 @@ export function latentView(el, source) {
   const spoken = make("p", { class: "course-hidden", role: "status" });
   const code = make("pre", { tabindex: "0", "aria-label": "Python for the edited picture" });
   const copy = button("Copy", async () => {
+    if (!navigator.clipboard) { // a plain http page has none: mark the text, to copy by hand
+      getSelection().selectAllChildren(code);
+      return;
+    }
     await navigator.clipboard.writeText(code.textContent);
     copy.textContent = "Copied";
     setTimeout(() => { copy.textContent = "Copy"; }, 1500);
