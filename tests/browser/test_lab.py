@@ -100,7 +100,7 @@ def explore(page):
     """Drag a slider, move it with the keyboard, and undo it all."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page.evaluate(SHOW_EXPLORER)
-    explorer = page.locator(".course-explorer").first
+    explorer = page.locator(".course-latent").first
     slider = explorer.get_by_role("slider", name=f"element {ELEMENT}")
     canvases = explorer.locator("section canvas")
     canvases.nth(4).wait_for()  # the map, which comes with the decoder
