@@ -185,6 +185,8 @@ def test_it_fits_the_screen(opened, page, size):
     if size[0] > 400:  # a telephone scrolls
         box = opened.bounding_box()
         assert box["y"] + box["height"] <= size[1]
+    if size[0] == 1366:  # a laptop shows all of it, the texts too
+        assert page.evaluate("() => document.documentElement.scrollHeight") <= size[1]
 
 
 def test_without_its_data_the_page_says_so(page, address, tmp_path, explorer):
