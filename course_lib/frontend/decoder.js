@@ -8,7 +8,7 @@ const FUNCTIONS = {
 
 /** The layers named in `layers` on the output `x` of the first: a Float32Array of pixels. */
 export function decode(layers, weightOf, x) {
-  let values = Float32Array.from(x);
+  let values = new Float32Array(x);
   layers.forEach((layer, i) => {
     if (layer === "linear") {
       values = product(values, weightOf(`${i + 1}/weight`), weightOf(`${i + 1}/bias`));
@@ -28,7 +28,7 @@ export function decode(layers, weightOf, x) {
  */
 function product(x, weight, bias) {
   const n = bias.length;
-  const out = Float32Array.from(bias);
+  const out = new Float32Array(bias);
   const on = [];
   for (let i = 0; i < x.length; i++) if (x[i] !== 0) on.push(i);
   const row = (i) => weight.subarray(i * n, i * n + n);

@@ -3,9 +3,9 @@
 /** The edited code, and what the decoder's first layer makes of it (null if that is not here). */
 export function edited(choice, name, tensor) {
   const [origin, number] = originOf(choice);
-  let code = Float32Array.from(tensor(`base/${origin}/${number}/code`));
+  let code = new Float32Array(tensor(`base/${origin}/${number}/code`));
   const start = tensor(`base/${origin}/${number}/first`);
-  const first = start && Float32Array.from(start);
+  const first = start && new Float32Array(start);
   const add = (values, amount) => {
     if (first) for (let i = 0; i < first.length; i++) first[i] += amount * values[i];
   };
