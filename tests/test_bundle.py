@@ -6,16 +6,25 @@ import pytest
 
 from course_lib.bundle import FRONTEND, bundle, style
 
-ENTRIES = ("latent_explorer", "figure_explorer")
+WIDGETS = ("latent_explorer", "figure_explorer")
 
 
-@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("entry", WIDGETS)
 def test_a_bundle_stands_alone(entry):
     text = bundle(entry)
     assert not re.search(r"^\s*import\b|\bimport\(", text, re.MULTILINE)
     assert len(re.findall(r"^export ", text, re.MULTILINE)) == 1
     assert re.search(r"^export default ", text, re.MULTILINE)
     assert not re.search("https?://", text + style())  # nothing is fetched
+
+
+@pytest.mark.parametrize("entry", (*WIDGETS, "demo"))
+def test_no_two_files_declare_one_name(entry):
+    names = re.findall(
+        r"^(?:async )?(?:const|let|function|class) (\w+)", bundle(entry), re.MULTILINE
+    )
+    assert len(names) > 5
+    assert sorted(names) == sorted(set(names))
 
 
 def test_each_file_comes_once_and_before_those_that_need_it():

@@ -46,7 +46,7 @@ export function slice(values, i, n) {
 }
 
 /** Python that makes the edited picture again; `model`, `images` and `transform` must be there. */
-export function python(choice, name, setup) {
+export function python(choice, name) {
   const [origin, number] = originOf(choice);
   const face = (i) => `models.code(model, transform(images[${i}:${i + 1}]))`;
   const start = {

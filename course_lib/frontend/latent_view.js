@@ -225,7 +225,7 @@ export function latentView(el, source) {
     target.show(choice.target);
     step.show(choice.step);
     shift.show(choice.shift);
-    code.textContent = python(choice, setup.models[0], setup);
+    code.textContent = python(choice, setup.models[0]);
   }
 
   function paint(row) {
