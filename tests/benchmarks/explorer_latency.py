@@ -56,10 +56,10 @@ RIVALS = {"interact + plt.imshow": "on", "the same, without axes": "off"}
 # A picture is new when it has been drawn, and on screen when its frame has been painted: the first
 # task after the frame.
 WATCH = """() => {
-    window.painted = []; window.lags = []; window.frames = 0; window.behind = null;
+    window.painted = []; window.shown = new Set(); window.lags = []; window.frames = 0; window.behind = null;
     window.rival = null;
     const channel = new MessageChannel();
-    channel.port1.onmessage = () => { painted.push(performance.now()); };
+    channel.port1.onmessage = () => { painted.push(performance.now()); shown.add(frames); };
     const request = window.requestAnimationFrame.bind(window);
     let inFrame = false;
     window.requestAnimationFrame = callback => request(time => {
@@ -96,7 +96,7 @@ WATCH = """() => {
         noUiSlider.on('update', () => { window.moved = performance.now(); });
     }
 }"""
-# To and fro; returns pictures painted per second.
+# To and fro; returns pictures painted per second: frames with a new one, as twice in one is once.
 DRAG = """async (slider, seconds) => {
     const uiSlider = slider.closest('.noUi-target')?.noUiSlider;
     const set = uiSlider ? value => uiSlider.set(value) : value => {
@@ -108,20 +108,21 @@ DRAG = """async (slider, seconds) => {
         set((9 * Math.sin(step / 40)).toFixed(1));
         await new Promise(done => setTimeout(done, 4));
     }
-    // Twice within a frame is once.
-    return painted.filter((time, i) => !i || time - painted[i - 1] > 4).length / seconds;
+    return shown.size / seconds;
 }"""
-FORGET = "() => { painted.length = 0; }"
+FORGET = "() => { painted.length = 0; shown.clear(); }"
 
 
 def main() -> None:
     """Measure one after the other, and print the table."""
     results = {}
+    if (chromium := find_browser()) is None:
+        sys.exit("There is no browser: install Chromium, or run playwright install chromium.")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         cells = [INTERACT.format(axis=axis) for axis in RIVALS.values()]
         name = notebook.write(Path(folder), MODELS, OURS, *cells)
         with jupyterlab(Path(folder), "--LabApp.expose_app_in_browser=True") as lab:
-            browser = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
+            browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
             page = browser.new_page(viewport={"width": 1400, "height": 1000})
             notebook.open_in(page, lab, name)
             notebook.run_all(page)
