@@ -56,8 +56,8 @@ RIVALS = {"interact + plt.imshow": "on", "the same, without axes": "off"}
 # A picture is new when it has been drawn, and on screen when its frame has been painted: the first
 # task after the frame.
 WATCH = """() => {
-    window.painted = []; window.shown = new Set(); window.lags = []; window.frames = 0; window.behind = null;
-    window.rival = null;
+    window.painted = []; window.shown = new Set(); window.lags = [];
+    window.frames = 0; window.behind = null; window.rival = null;
     const channel = new MessageChannel();
     channel.port1.onmessage = () => { painted.push(performance.now()); shown.add(frames); };
     const request = window.requestAnimationFrame.bind(window);
