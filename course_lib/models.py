@@ -129,6 +129,43 @@ class FullyConnectedVAE(nn.Module):
         return self.decode(self.encode(x).mean)
 
 
+class LinearVAE(FullyConnectedVAE):
+    """A variational autoencoder without a bend: q(z|x) = N(Vx + c, diag(v)), p(x|z) around Wz + μ.
+
+    What it learns is known before it is trained: `theory.linear_vae` (Lucas et al. 2019, *Don't
+    Blame the ELBO!*, section 4). Its posterior has the same variances for every picture; nothing
+    else would be better.
+
+    Parameters
+    ----------
+    image_shape : (channels, height, width)
+    latent_dim : int
+    likelihood : nn.Module, optional
+        As `FullyConnectedVAE` takes it.
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int] = (3, 64, 64),
+        latent_dim: int = 64,
+        likelihood: nn.Module | None = None,
+    ):
+        nn.Module.__init__(self)
+        self.image_shape, self.latent_dim = tuple(image_shape), latent_dim
+        pixels = prod(image_shape)
+        self.encoder = nn.Sequential(nn.Linear(pixels, latent_dim))
+        self.log_variance = nn.Parameter(torch.zeros(latent_dim))
+        self.decoder = nn.Sequential(nn.Linear(latent_dim, pixels))
+        self.likelihood = deepcopy(likelihood) if likelihood is not None else OptimalGaussian()
+
+    def encode(self, x: Tensor) -> Normal:
+        """Pictures (B, C, H, W) to the posterior q(z|x), a Normal (B, latent_dim)."""
+        _check_pictures(x, self.image_shape)
+        mean = self.encoder(x.flatten(1)).to(x.dtype)
+        spread = (self.log_variance / 2).exp().expand_as(mean)
+        return Normal(mean, spread, validate_args=False)
+
+
 def code(model: nn.Module, x: Tensor) -> Tensor:
     """One code per picture from any model: what `encode` gives, or its mean if that is random.
 
