@@ -1,6 +1,7 @@
 """Networks, and nothing else: no loss, no data, no plotting."""
 
 from copy import deepcopy
+from functools import partial
 from math import prod
 
 import torch
@@ -164,6 +165,63 @@ class LinearVAE(FullyConnectedVAE):
         mean = self.encoder(x.flatten(1)).to(x.dtype)
         spread = (self.log_variance / 2).exp().expand_as(mean)
         return Normal(mean, spread, validate_args=False)
+
+
+class ConvolutionalVAE(FullyConnectedVAE):
+    """A variational autoencoder whose weights are shared by all places in a picture.
+
+    Three convolutions each halve height and width while the channels grow; the decoder is their
+    mirror image. Everything that is said of a `FullyConnectedVAE` is true of it.
+
+    Parameters
+    ----------
+    image_shape : (channels, height, width)
+        Height and width divisible by 8.
+    channels : int
+        Channels after the first convolution; the second has twice, the third four times as many.
+    latent_dim : int
+    likelihood : nn.Module, optional
+        As `FullyConnectedVAE` takes it.
+
+    Raises
+    ------
+    ValueError
+        If height or width cannot be halved three times.
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int] = (3, 64, 64),
+        channels: int = 32,
+        latent_dim: int = 64,
+        likelihood: nn.Module | None = None,
+    ):
+        colours, height, width = image_shape
+        if height % 8 or width % 8:
+            raise ValueError(
+                f"A ConvolutionalVAE halves height and width three times, but got {height}×{width}:"
+                " resize the pictures to multiples of 8."
+            )
+        super().__init__(image_shape, 1, latent_dim, likelihood)
+        wide, wider = 2 * channels, 4 * channels
+        smallest = (wider, height // 8, width // 8)
+        # Kernels of 4 at steps of 2: every pixel is covered as often as its neighbours, so that
+        # the transposed convolutions leave no chequerboard (Odena, Dumoulin and Olah 2016).
+        halve = partial(nn.Conv2d, kernel_size=4, stride=2, padding=1)
+        double = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)
+        self.encoder = nn.Sequential(
+            nn.Unflatten(1, self.image_shape),
+            *(halve(colours, channels), nn.ReLU()),
+            *(halve(channels, wide), nn.ReLU()),
+            *(halve(wide, wider), nn.ReLU()),
+            *(nn.Flatten(), nn.Linear(prod(smallest), 2 * latent_dim)),
+        )
+        self.decoder = nn.Sequential(
+            *(nn.Linear(latent_dim, prod(smallest)), nn.Unflatten(1, smallest), nn.ReLU()),
+            *(double(wider, wide), nn.ReLU()),
+            *(double(wide, channels), nn.ReLU()),
+            *(double(channels, colours), nn.Tanh(), nn.Flatten()),
+        )
 
 
 def code(model: nn.Module, x: Tensor) -> Tensor:

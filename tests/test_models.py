@@ -5,13 +5,17 @@ import torch
 from torch import nn
 from torch.distributions import Normal
 
+from course_lib import theory, training
 from course_lib.likelihoods import Gaussian, LearnedGaussian
 from course_lib.models import (
+    ConvolutionalVAE,
     FullyConnectedAutoencoder,
     FullyConnectedVAE,
     LinearAutoencoder,
+    LinearVAE,
     code,
 )
+from course_lib.objectives import elbo
 
 
 class Homework(nn.Module):
@@ -140,3 +144,108 @@ def test_code_is_one_per_picture_for_either_kind_of_model():
     ae, vae = FullyConnectedAutoencoder((1, 5, 7), 11), FullyConnectedVAE((1, 5, 7), 13, 11)
     assert torch.equal(code(ae, x), ae.encode(x))
     assert torch.equal(code(vae, x), vae.encode(x).mean)
+
+
+# --- without a bend, and with convolutions
+
+
+def test_a_linear_vae_has_one_spread_for_all_pictures():
+    model = LinearVAE((3, 5, 7), 11)
+    with torch.no_grad():
+        model.log_variance.copy_(torch.linspace(-3, 1, 11))
+    x = 9 * torch.rand(2, 3, 5, 7)
+    q = model.encode(x)
+    assert q.mean.shape == (2, 11)
+    torch.testing.assert_close(q.variance, torch.linspace(-3, 1, 11).exp().expand(2, 11))
+    assert not torch.equal(q.mean[0], q.mean[1])
+    assert model(x).shape == model.sample(2).shape == (2, 3, 5, 7)
+    assert model(x).abs().max() > 1, "no tanh: its pictures are not bounded"
+
+
+@pytest.mark.parametrize("beta", [1.0, 2.5])
+def test_a_linear_vae_with_the_closed_forms_weights_scores_the_closed_form(beta):
+    """On data with exactly the covariance that the theory is told: ± one step along each axis,
+    so that the expectation over the data is a mean over eight. Two axes are drowned."""
+    spectrum = torch.tensor([5.0, 3.0, 0.4, 0.1], dtype=torch.float64)
+    axes = torch.linalg.qr(torch.randn(4, 4, dtype=torch.float64, generator=seed(0))).Q
+    mean = torch.tensor([0.3, -0.2, 0.1, 0.5], dtype=torch.float64)
+    steps = (4 * spectrum).sqrt()[:, None] * axes.T
+    pictures = (mean + torch.cat([steps, -steps])).reshape(8, 1, 2, 2)
+
+    expected = theory.linear_vae(spectrum, 3, beta, sigma2=0.5)
+    model = LinearVAE((1, 2, 2), 3, Gaussian(0.5)).double()
+    norms, variances = expected.squared_norms, expected.posterior_variances
+    # The posterior's mean of a code is wᵀ(x − μ) / λ: probabilistic PCA's, at β times the noise.
+    read = norms.sqrt() / spectrum[:3]
+    with torch.no_grad():
+        model.decoder[0].weight.copy_(axes[:, :3] * norms.sqrt())
+        model.decoder[0].bias.copy_(mean)
+        model.encoder[0].weight.copy_(read[:, None] * axes[:, :3].T)
+        model.encoder[0].bias.copy_(-read * (axes[:, :3].T @ mean))
+        model.log_variance.copy_(variances.log())
+    assert expected.active_units == 2
+
+    encode = model.encode
+    model.encode = lambda x: SigmaPoints(encode(x).mean, encode(x).stddev)
+    objective = partial(elbo, beta=beta, samples=6)
+    found = training.evaluate(model, objective, pictures, transform=nn.Identity())
+    assert found["distortion"] == pytest.approx(expected.distortion.item(), abs=1e-9)
+    assert found["rate"] == pytest.approx(expected.rate.item(), abs=1e-9)
+    assert found["loss"] == pytest.approx(-expected.beta_elbo.item(), abs=1e-9)
+
+
+class SigmaPoints(Normal):
+    """A normal of three elements whose six samples lie √3 σ from the mean, two along each axis:
+    means of quadratics come out exact."""
+
+    def rsample(self, sample_shape):
+        assert sample_shape == (6,)
+        steps = 3**0.5 * torch.cat([torch.eye(3), -torch.eye(3)]).to(self.mean)
+        return self.mean + self.stddev * steps[:, None]
+
+
+@pytest.mark.parametrize("size", [(16, 24), (32, 32), (64, 64)])
+def test_a_convolutional_vae_is_a_vae(size):
+    model = ConvolutionalVAE((3, *size), channels=4, latent_dim=11)
+    x = torch.rand(2, 3, *size) * 2 - 1
+    q = model.encode(x)
+    assert isinstance(q, Normal)
+    assert q.mean.shape == q.stddev.shape == (2, 11)
+    assert torch.equal(model(x), model.decode(q.mean))
+    assert model.sample(5).shape == (5, 3, *size)
+    assert torch.equal(model.sample(5, seed(3)), model.sample(5, seed(3)))
+    assert model.decode(99 * torch.randn(5, 11)).abs().max() <= 1
+    with pytest.raises(ValueError, match=r"\(2, 12\).*11"):
+        model.decode(torch.rand(2, 12))
+
+
+def test_a_convolution_sees_the_same_thing_everywhere():
+    """A picture moved by eight pixels gives the last convolution's answer moved by one."""
+    model = ConvolutionalVAE((1, 64, 64), channels=4, latent_dim=3)
+    x = torch.zeros(1, 1, 64, 64)
+    x[..., 24:32, 24:40] = torch.rand(8, 16, generator=seed(0))
+    features = model.encoder[:-2]
+    here, moved = features(x.flatten(1)), features(x.roll((8, -8), (2, 3)).flatten(1))
+    # Up to the picture's edge, where the padding is seen.
+    torch.testing.assert_close(moved[..., 2:7, 1:6], here[..., 1:6, 2:7])
+    assert (here[..., 1:6, 2:7].std((2, 3)) > 0).any()
+
+
+def test_a_convolutional_vae_doubles_its_channels():
+    model = ConvolutionalVAE((1, 16, 24), channels=5, latent_dim=3, likelihood=Gaussian(0.3))
+    shapes = {name: tuple(p.shape) for name, p in model.named_parameters() if "weight" in name}
+    assert list(shapes.values()) == [
+        (5, 1, 4, 4), (10, 5, 4, 4), (20, 10, 4, 4), (6, 20 * 2 * 3),
+        (20 * 2 * 3, 3), (20, 10, 4, 4), (10, 5, 4, 4), (5, 1, 4, 4),
+    ]  # fmt: skip
+    assert model.likelihood.sigma2.item() == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("shape", [(3, 20, 16), (3, 16, 20)])
+def test_what_cannot_be_halved_three_times_is_refused(shape):
+    with pytest.raises(ValueError, match=f"{shape[1]}×{shape[2]}.*multiples of 8"):
+        ConvolutionalVAE(shape)
+
+
+def seed(number):
+    return torch.Generator().manual_seed(number)
