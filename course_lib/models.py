@@ -205,8 +205,8 @@ class ConvolutionalVAE(FullyConnectedVAE):
         super().__init__(image_shape, 1, latent_dim, likelihood)
         wide, wider = 2 * channels, 4 * channels
         smallest = (wider, height // 8, width // 8)
-        # Kernels of 4 at steps of 2: every pixel is covered as often as its neighbours, so that
-        # the transposed convolutions leave no chequerboard (Odena, Dumoulin and Olah 2016).
+        # Kernels of 4 at steps of 2 cover every pixel as often as its neighbours; others would
+        # print a chequerboard on the pictures (Odena, Dumoulin and Olah 2016).
         halve = partial(nn.Conv2d, kernel_size=4, stride=2, padding=1)
         double = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)
         self.encoder = nn.Sequential(

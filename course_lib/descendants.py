@@ -1,0 +1,247 @@
+"""What came after the VAE: each changes a line or two of the objective, and little of the model.
+
+All share `FullyConnectedVAE`'s encoder and decoder, `training.fit`, and `objectives.Terms`: one
+number per example, in nats.
+
+=====================  ==================================================================
+regularised            no noise on the code; a price on its length and on the decoder's weights
+vector_quantised       no noise on the code; it is rounded to the vectors of a codebook
+second_stage           the prior is another VAE, trained on the codes of a finished one
+hierarchical_elbo      the prior is another VAE, trained together with the first
+=====================  ==================================================================
+"""
+
+from math import log
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Normal
+
+from course_lib.models import FullyConnectedVAE
+from course_lib.objectives import Terms, elbo, iwae, log_likelihood, posterior
+from course_lib.quantised import VectorQuantisedVAE, perplexity, vector_quantised
+from course_lib.runtime import own_random_numbers
+
+__all__ = [
+    "CodeVAE", "HierarchicalVAE", "VectorQuantisedVAE", "hierarchical_elbo", "hierarchical_nll",
+    "perplexity", "regularised", "second_stage", "two_stage_sample", "vector_quantised",
+]  # fmt: skip
+
+
+def regularised(model: nn.Module, x: Tensor, price: float = 1.0, decay: float = 0.1) -> Terms:
+    """The regularised autoencoder (Ghosh et al. 2020, *From Variational to Deterministic
+    Autoencoders*, L_RAE of section 3, with the L2 norm of section 3.1).
+
+    Without noise nothing makes a decoder smooth, so its weights are kept small; and codes are kept
+    short, or they would grow to make up for that. Sample from a density fitted to the codes
+    (`latents.fit_density`).
+
+    Parameters
+    ----------
+    model : nn.Module
+        A `FullyConnectedVAE`, say. Its posterior's mean is the code; its spread is not trained.
+    x : Tensor
+        (B, C, H, W).
+    price : float
+        Of ½‖z‖². 1 is the negative log density of the code under N(0, I), up to a constant.
+    decay : float
+        Of the squared length of all the decoder's weights, in nats per example.
+
+    Returns
+    -------
+    Terms
+        ``distortion``: -log p(x|z); ``rate``: 0, since a code without noise has no finite price in
+        nats; ``loss``: the distortion and both penalties.
+
+    Raises
+    ------
+    ValueError
+        If a penalty is negative.
+    """
+    if price < 0 or decay < 0:
+        raise ValueError(
+            f"regularised got price={price}, decay={decay}, but neither can be negative: use 0 to "
+            "go without."
+        )
+    z = posterior(model, x).mean
+    distortion = -log_likelihood(model, x, z[None])[0]
+    weights = sum(weight.square().sum() for weight in model.decoder.parameters())
+    loss = distortion + price * z.square().sum(1) / 2 + decay * weights
+    return Terms(loss, distortion, torch.zeros_like(distortion))
+
+
+class CodeVAE(FullyConnectedVAE):
+    """A VAE of another VAE's codes, which stands in for the prior N(0, I) of the first.
+
+    Codes have no bounds, and some elements are sharp where others are noise: the decoder has no
+    tanh, and says a mean and a variance for every element.
+
+    Parameters
+    ----------
+    code_dim : int
+        Latent elements of the first VAE.
+    hidden_dim : int
+    latent_dim : int
+        Latent elements of this one, whose own prior is N(0, I).
+    """
+
+    def __init__(self, code_dim: int = 64, hidden_dim: int = 1024, latent_dim: int = 64):
+        super().__init__((code_dim,), hidden_dim, latent_dim, _DecodedGaussian())
+        self.decoder = nn.Sequential(*self.decoder[:2], nn.Linear(hidden_dim, 2 * code_dim))
+
+    def decode(self, u: Tensor) -> Tensor:
+        """Codes (B, latent_dim) of codes to what p(z|u) needs, (B, 2, code_dim): the means, and
+        the logarithms of the variances."""
+        return self.decoder(u).to(u.dtype).unflatten(1, (2, -1))
+
+    @torch.no_grad()
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw codes (n, code_dim) of the first VAE, as `FullyConnectedVAE.sample` draws pictures;
+        but with p(z|u)'s noise, which is part of a code."""
+        mean, log_variance = super().sample(n, generator).unbind(1)
+        drawn_on = generator.device if generator is not None else "cpu"
+        noise = torch.randn(mean.shape, generator=generator, device=drawn_on).to(mean)
+        return mean + (log_variance / 2).exp() * noise
+
+
+class _DecodedGaussian(nn.Module):
+    """p(z|u): normal, with the means and variances that the decoder said."""
+
+    def log_prob(self, z: Tensor, decoded: Tensor) -> Tensor:
+        """As `likelihoods.Gaussian.log_prob`, of codes (B, K) under decoded (…, B, 2, K)."""
+        mean, log_variance = decoded.unbind(-2)
+        spread = (log_variance / 2).exp()
+        return Normal(mean, spread, validate_args=False).log_prob(z).sum(-1)
+
+
+def second_stage(first: nn.Module, model: CodeVAE, x: Tensor) -> Terms:
+    """The second stage of a two-stage VAE (Dai and Wipf 2019, *Diagnosing and Enhancing VAE
+    Models*, section 4): the ELBO of codes that a finished VAE draws for pictures.
+
+    Train with ``fit(CodeVAE(…), partial(second_stage, first), …)``: same loop, same data, and new
+    codes in every epoch. `first` stays as it is.
+
+    Parameters
+    ----------
+    first : nn.Module
+        The finished VAE.
+    model : CodeVAE
+    x : Tensor
+        (B, C, H, W).
+
+    Returns
+    -------
+    Terms
+        As `objectives.elbo`, for a code in place of a picture.
+    """
+    with torch.no_grad():
+        z = posterior(first, x).sample()
+    return elbo(model, z)
+
+
+@torch.no_grad()
+def two_stage_sample(
+    first: nn.Module, second: CodeVAE, n: int, generator: torch.Generator | None = None
+) -> Tensor:
+    """Generate pictures (n, C, H, W): the second VAE draws codes, the first decodes them."""
+    return first.decode(second.sample(n, generator))
+
+
+class HierarchicalVAE(FullyConnectedVAE):
+    """Two levels of latent elements: u ~ N(0, I), then z ~ p(z|u), then the picture (Rezende,
+    Mohamed and Wierstra 2014; Sønderby et al. 2016, whose plain variant goes up from x to z to u).
+
+    It is a two-stage VAE whose stages are trained together: `prior` is a `CodeVAE`.
+
+    Parameters
+    ----------
+    image_shape : (channels, height, width)
+    hidden_dim, latent_dim : int
+    likelihood : nn.Module, optional
+        As `FullyConnectedVAE` takes them; `hidden_dim` is that of the prior's networks too.
+    top_dim : int
+        Elements of u.
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int] = (3, 64, 64),
+        hidden_dim: int = 1024,
+        latent_dim: int = 64,
+        likelihood: nn.Module | None = None,
+        *,
+        top_dim: int = 16,
+    ):
+        super().__init__(image_shape, hidden_dim, latent_dim, likelihood)
+        self.prior = CodeVAE(latent_dim, hidden_dim, top_dim)
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Generate pictures from the top down; as `FullyConnectedVAE.sample`."""
+        return two_stage_sample(self, self.prior, n, generator)
+
+
+def hierarchical_elbo(model: HierarchicalVAE, x: Tensor, beta: float = 1.0) -> Terms:
+    """The negative ELBO of two levels: the log prior of a code is itself bounded by an ELBO.
+
+    Parameters
+    ----------
+    model : HierarchicalVAE
+    x : Tensor
+        (B, C, H, W).
+    beta : float
+        Weight of the rate.
+
+    Returns
+    -------
+    Terms
+        ``distortion``: -log p(x|z); ``rate``: log q(z|x) - log p(z|u) + KL(q(u|z) ‖ p(u)), for one
+        z and one u drawn for each picture; ``loss = distortion + beta · rate``.
+    """
+    q = posterior(model, x)
+    z = q.rsample((1,))
+    distortion = -log_likelihood(model, x, z)[0]
+    rate = q.log_prob(z[0]).sum(1) + elbo(model.prior, z[0]).loss
+    return Terms(distortion + beta * rate, distortion, rate)
+
+
+@torch.no_grad()
+def hierarchical_nll(model: HierarchicalVAE, x: Tensor, k: int = 1000, seed: int = 0) -> Tensor:
+    """Estimate -log p(x) of each picture, (B,) in nats, by importance sampling of both levels.
+
+    As `evaluation.nll`, which knows the prior N(0, I) only. A two-stage VAE can be asked too: make
+    ``first.prior = second``.
+
+    Parameters
+    ----------
+    model : nn.Module
+        With a `CodeVAE` as its ``prior``.
+    x : Tensor
+        (B, C, H, W).
+    k : int
+        Pairs of z and u drawn for each picture.
+    seed : int
+        Of the noise.
+
+    Returns
+    -------
+    Tensor
+        (B,), in nats; too high by an error that nears zero as `k` grows.
+
+    Raises
+    ------
+    ValueError
+        If `k` is below 1.
+    """
+    if k < 1:
+        raise ValueError(f"hierarchical_nll got k={k}, but needs at least 1 code for each picture.")
+    was_training, sums = model.training, []
+    q = posterior(model.eval(), x)
+    with own_random_numbers(seed):
+        for part in torch.arange(k).split(max(1, 1024 // len(x))):  # so many at a time, for memory
+            z = q.sample((len(part),))
+            # With one code, the importance-weighted bound is log p(z, u) / q(u|z), the weight.
+            prior = -iwae(model.prior, z.flatten(0, 1), k=1).loss.unflatten(0, z.shape[:2])
+            log_weights = log_likelihood(model, x, z) + prior - q.log_prob(z).sum(-1)
+            sums.append(log_weights.logsumexp(0))
+    model.train(was_training)
+    return log(k) - torch.stack(sums).logsumexp(0)
