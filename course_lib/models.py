@@ -170,8 +170,8 @@ class LinearVAE(FullyConnectedVAE):
 class ConvolutionalVAE(FullyConnectedVAE):
     """A variational autoencoder whose weights are shared by all places in a picture.
 
-    Three convolutions each halve height and width while the channels grow; the decoder is their
-    mirror image. Everything that is said of a `FullyConnectedVAE` is true of it.
+    Three convolutions each halve height and width while the channels grow; the decoder doubles
+    them again. Everything that is said of a `FullyConnectedVAE` is true of it.
 
     Parameters
     ----------
@@ -205,10 +205,7 @@ class ConvolutionalVAE(FullyConnectedVAE):
         super().__init__(image_shape, 1, latent_dim, likelihood)
         wide, wider = 2 * channels, 4 * channels
         smallest = (wider, height // 8, width // 8)
-        # Kernels of 4 at steps of 2 cover every pixel as often as its neighbours; others would
-        # print a chequerboard on the pictures (Odena, Dumoulin and Olah 2016).
         halve = partial(nn.Conv2d, kernel_size=4, stride=2, padding=1)
-        double = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)
         self.encoder = nn.Sequential(
             nn.Unflatten(1, self.image_shape),
             *(halve(colours, channels), nn.ReLU()),
@@ -218,10 +215,16 @@ class ConvolutionalVAE(FullyConnectedVAE):
         )
         self.decoder = nn.Sequential(
             *(nn.Linear(latent_dim, prod(smallest)), nn.Unflatten(1, smallest), nn.ReLU()),
-            *(double(wider, wide), nn.ReLU()),
-            *(double(wide, channels), nn.ReLU()),
-            *(double(channels, colours), nn.Tanh(), nn.Flatten()),
+            *(*_double(wider, wide), nn.ReLU()),
+            *(*_double(wide, channels), nn.ReLU()),
+            *(*_double(channels, colours), nn.Tanh(), nn.Flatten()),
         )
+
+
+def _double(before: int, after: int) -> tuple[nn.Module, nn.Module]:
+    # Enlarged, then convolved: a transposed convolution prints a chequerboard on what a GAN draws
+    # (Odena, Dumoulin and Olah 2016).
+    return nn.Upsample(scale_factor=2), nn.Conv2d(before, after, kernel_size=3, padding=1)
 
 
 def code(model: nn.Module, x: Tensor) -> Tensor:

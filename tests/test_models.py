@@ -236,7 +236,7 @@ def test_a_convolutional_vae_doubles_its_channels():
     shapes = {name: tuple(p.shape) for name, p in model.named_parameters() if "weight" in name}
     assert list(shapes.values()) == [
         (5, 1, 4, 4), (10, 5, 4, 4), (20, 10, 4, 4), (6, 20 * 2 * 3),
-        (20 * 2 * 3, 3), (20, 10, 4, 4), (10, 5, 4, 4), (5, 1, 4, 4),
+        (20 * 2 * 3, 3), (10, 20, 3, 3), (5, 10, 3, 3), (1, 5, 3, 3),
     ]  # fmt: skip
     assert model.likelihood.sigma2.item() == pytest.approx(0.3)
 
