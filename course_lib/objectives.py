@@ -5,6 +5,7 @@ Normal (B, K); ``decode(z)``, a picture for every code; and ``likelihood``, one 
 The prior p(z) is N(0, I).
 """
 
+from collections.abc import Callable
 from functools import partial
 from math import log
 from typing import NamedTuple
@@ -180,6 +181,54 @@ class WarmUp:
     def __repr__(self) -> str:
         settings = {"steps": self.steps, "beta": self.beta} | self.settings
         return f"WarmUp({', '.join(f'{key}={value}' for key, value in settings.items())})"
+
+
+class Aggressive:
+    """`elbo` that trains the encoder alone most of the time at first, so that the posterior keeps
+    up with the decoder (He et al. 2019, *Lagging Inference Networks and Posterior Collapse*, who
+    let the data say when to stop).
+
+    Parameters
+    ----------
+    steps : int
+        Optimiser steps until the two are trained together.
+    every : int
+        Until then, the decoder takes one step in so many.
+    **settings
+        As `elbo` takes them.
+
+    Raises
+    ------
+    ValueError
+        If a number of steps is below 1.
+    """
+
+    def __init__(self, steps: int, every: int = 5, **settings):
+        if steps < 1 or every < 1:
+            raise ValueError(
+                f"Aggressive got steps={steps}, every={every}: give 1 or more of each, or use elbo "
+                "itself."
+            )
+        self.steps, self.every, self.settings = steps, every, settings
+
+    def at(self, step: int) -> Callable[[nn.Module, Tensor], Terms]:
+        """The objective after so many optimiser steps."""
+        return self if step >= self.steps or step % self.every == 0 else self._without_decoder
+
+    def __call__(self, model: nn.Module, x: Tensor) -> Terms:
+        return elbo(model, x, **self.settings)
+
+    def __repr__(self) -> str:
+        settings = {"steps": self.steps, "every": self.every} | self.settings
+        return f"Aggressive({', '.join(f'{key}={value}' for key, value in settings.items())})"
+
+    def _without_decoder(self, model: nn.Module, x: Tensor) -> Terms:
+        # What is computed meanwhile has no gradient for the decoder, and Adam passes it by.
+        model.decoder.requires_grad_(False)
+        try:
+            return self(model, x)
+        finally:
+            model.decoder.requires_grad_(True)
 
 
 def posterior(model: nn.Module, x: Tensor) -> Distribution:

@@ -12,7 +12,7 @@ from torch.distributions import Independent, MultivariateNormal, Normal
 from course_lib import training
 from course_lib.likelihoods import Bernoulli, Gaussian, LearnedGaussian, OptimalGaussian
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
-from course_lib.objectives import Terms, WarmUp, elbo, iwae, squared_error
+from course_lib.objectives import Aggressive, Terms, WarmUp, elbo, iwae, squared_error
 from course_lib.transforms import face_transform
 
 torch.set_num_threads(1)
@@ -343,7 +343,9 @@ def fit(objective, likelihood=None, **changes):
     return training.fit(build, objective, data(), device="cpu", progress=False, **settings)
 
 
-@pytest.mark.parametrize("objective", [elbo, partial(iwae, k=3), WarmUp(steps=10, free_bits=0.1)])
+@pytest.mark.parametrize(
+    "objective", [elbo, partial(iwae, k=3), WarmUp(steps=10, free_bits=0.1), Aggressive(9)]
+)
 def test_training_lowers_the_bound(objective):
     losses = fit(objective, lr=1e-2, epochs=8).history["validation_loss"]
     assert losses[-1] < losses[0]
@@ -380,6 +382,33 @@ def test_warm_up_climbs_to_the_full_beta_and_validates_at_it():
     assert repr(schedule) == "WarmUp(steps=10, beta=4.0, free_bits=0.5)"
 
 
+def test_an_aggressive_encoder_leaves_the_decoder_four_steps_in_five():
+    x, schedule = pictures(), Aggressive(steps=10, free_bits=0.5)
+    for step, trained in [(0, True), (1, False), (4, False), (5, True), (9, False), (11, True)]:
+        model, expected = vae(), vae()
+        seeded(elbo, expected, x, free_bits=0.5).loss.mean().backward()
+        seeded(schedule.at(step), model, x).loss.mean().backward()
+        for ours, theirs in zip(
+            model.encoder.parameters(), expected.encoder.parameters(), strict=True
+        ):
+            assert torch.equal(ours.grad, theirs.grad)
+        for ours, theirs in zip(
+            model.decoder.parameters(), expected.decoder.parameters(), strict=True
+        ):
+            assert torch.equal(ours.grad, theirs.grad) if trained else ours.grad is None
+            assert ours.requires_grad
+    assert repr(schedule) == "Aggressive(steps=10, every=5, free_bits=0.5)"
+
+
+def test_an_aggressive_encoder_is_trained_from_the_first_step():
+    start = {k: v.clone() for k, v in vae().state_dict().items()}
+    after = fit(Aggressive(steps=99, every=99), epochs=1).model.state_dict()
+    once = fit(Aggressive(steps=99, every=99), epochs=2).model.state_dict()
+    decoder = [name for name in start if name.startswith("decoder")]
+    assert all(torch.equal(after[name], once[name]) for name in decoder)
+    assert not all(torch.equal(after[name], once[name]) for name in start)
+
+
 # --- what cannot be
 
 
@@ -393,6 +422,8 @@ def test_impossible_settings_are_named():
         iwae(model, x, k=0)
     with pytest.raises(ValueError, match="steps=0"):
         WarmUp(steps=0)
+    with pytest.raises(ValueError, match="every=0"):
+        Aggressive(steps=5, every=0)
 
 
 @pytest.mark.parametrize("objective", [elbo, partial(iwae, k=2)])
