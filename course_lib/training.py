@@ -97,7 +97,8 @@ def fit(
         Adam's learning rate.
     seed : int
         Fixes the weights (see `model`), the order of the pictures, and all noise. The same call
-        on the CPU of one machine gives the same bits.
+        on the CPU of one machine gives the same bits; with another number of threads it adds in
+        another order, and the last digits differ.
     device : {"auto", "cuda", "mps", "cpu"}
         "auto" takes the first there is.
     precision : str

@@ -18,8 +18,8 @@ from torch import nn
 
 from course_lib import training
 from course_lib.checkpoints import Mismatch
-from course_lib.models import FullyConnectedAutoencoder
-from course_lib.objectives import Terms, squared_error
+from course_lib.models import ConvolutionalVAE, FullyConnectedAutoencoder
+from course_lib.objectives import Terms, elbo, squared_error
 from course_lib.transforms import face_transform
 
 SHAPE = (3, 6, 5)
@@ -30,6 +30,13 @@ whole = face_transform(crop=None, size=SHAPE[1:])
 # Pictures this small are not worth a second thread, and threads that wait for one another are
 # slow where several programs share the cores.
 torch.set_num_threads(1)
+
+
+@pytest.fixture
+def two_threads():
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(1)
 
 
 def pictures(train=53, validation=11):
@@ -76,6 +83,18 @@ def test_the_same_call_gives_the_same_bits_whatever_happened_before():
     torch.rand(5)
     assert_same_run(a, fit())
     assert fit(seed=1).history["train_loss"] != a.history["train_loss"]
+
+
+def test_convolutions_shared_between_two_threads_repeat_too(two_threads):
+    """Pictures large enough for both to get work."""
+    generator = torch.Generator().manual_seed(2)
+    draw = partial(torch.randint, 0, 256, dtype=torch.uint8, generator=generator)
+    data = SimpleNamespace(train=draw((150, 3, 24, 24)), validation=draw((20, 3, 24, 24)))
+    network = partial(ConvolutionalVAE, (3, 24, 24), 16, 8)
+    transform = face_transform(crop=None, size=(24, 24))
+    settings = {"epochs": 2, "batch_size": 64, "transform": transform, "progress": False}
+    a, b = (training.fit(network, elbo, data, device="cpu", **settings) for _ in range(2))
+    assert_same_run(a, b)
 
 
 def test_training_leaves_the_callers_random_numbers_alone():
