@@ -19,6 +19,7 @@ from course_lib.figures import DPI, AltFigure, as_pictures, strip
 MOST = 64  # eigenvalues that are drawn; more would be thinner than a pixel or two
 BLUE, ORANGE, WATER, GREY = COLOURS[0], COLOURS[1], COLOURS[5], "#888888"
 HATCHED = {"color": "white", "edgecolor": ORANGE, "hatch": "////"}
+LEAST_RATE = 0.1  # nats, of the rate-distortion plot: a tenth of a nat is next to nothing
 POINTS = (ORANGE, BLUE, *COLOURS[2:])
 WIDTH, HEIGHT, SIDE, GAP = 710, 420, 64, 6  # pixels: the figure; its small pictures, between them
 
@@ -136,26 +137,27 @@ def _draw_curve(axes: Axes, spectrum: Tensor, points: Mapping[str, tuple[float, 
     """The rate–distortion curve, and where models are."""
     total = spectrum.sum().item()
     least = max(spectrum[MOST:].sum().item(), total / 1000)
-    distortion = torch.logspace(log10(least), log10(total), 60, dtype=torch.float64)
+    distortion = torch.logspace(log10(least), log10(total), 400, dtype=torch.float64)
     rate = theory.rate_distortion(spectrum, distortion).rate
     axes.plot(distortion, rate, color="black", linewidth=1, label="R(D) of a Gaussian")
-    low, high, highest = 0.9 * least, 1.1 * total, 2 * rate.max().item()
+    low, high, lowest, highest = 0.9 * least, 1.1 * total, LEAST_RATE, 2 * rate.max().item()
     styles = zip(cycle(POINTS), cycle(MARKERS), strict=False)
     for (name, place), (colour, marker) in zip(points.items(), styles, strict=False):
         error, nats = place
-        within = min(max(error, low), high), min(nats, highest)  # what is off the map, on its edge
+        # What is off the map lies on its edge.
+        within = min(max(error, low), high), min(max(nats, lowest), highest)
         axes.plot(*within, marker, color=colour, label=name, clip_on=False)
-    axes.set(xscale="log", xlim=(low, high), ylim=(0, highest))
-    _finish(axes, "squared error D", "rate R in nats")
+    axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(lowest, highest))
+    _finish(axes, "squared error D", "rate R in nats", legend="lower left")
     axes.set_xticks(*_decades(low, high, (1, 3)))
-    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.set_yticks(*_decades(lowest, highest, (1,)))
 
 
-def _finish(axes: Axes, xlabel: str, ylabel: str) -> None:
+def _finish(axes: Axes, xlabel: str, ylabel: str, legend: str = "upper right") -> None:
     """Labels and a legend; nothing small, because text and ticks are what takes the time."""
     axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.minorticks_off()
-    axes.legend(loc="upper right", frameon=False, fontsize=9)
+    axes.legend(loc=legend, frameon=False, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
 
 

@@ -90,14 +90,15 @@ def test_with_latents_enough_the_optimum_is_on_the_curve_and_else_above(pca):
 
 
 def test_other_models_are_marked_and_those_off_the_map_on_its_edge(pca):
-    observed = {"ours": (0.5, 12.5), "theirs": (1e6, 1e6)}
+    observed = {"ours": (0.5, 12.5), "theirs": (1e6, 1e6), "collapsed": (0.5, 0.0)}
     figure = waterline_figure(pca, SHAPE, 7, 1, 1e-3, observed=observed)
     axes = figure.axes[1]
-    _, _, ours, theirs = axes.lines
+    _, _, ours, theirs, collapsed = axes.lines
     assert ([*ours.get_xdata()], [*ours.get_ydata()]) == ([0.5], [12.5])
     assert [*theirs.get_xdata()] == [axes.get_xlim()[1]]
     assert [*theirs.get_ydata()] == [axes.get_ylim()[1]]
-    assert len({line.get_marker() for line in axes.lines[1:]}) == 3
+    assert [*collapsed.get_ydata()] == [axes.get_ylim()[0]]
+    assert len({line.get_marker() for line in axes.lines[1:]}) == 4
     assert "ours: rate 12.50 nats, squared error 0.5." in figure.alt
     assert "theirs: rate 1000000.00 nats, squared error 1e+06." in figure.alt
     many = {f"model {i}": (0.5, i) for i in range(9)}  # more than there are colours
