@@ -181,9 +181,12 @@ def _fill(state: State, plain: dict, tensors: dict[str, Tensor], path: str | Pat
             f"{path} holds the weights of another model than this {type(state.model).__name__}: "
             f"build the one that was saved ({plain['settings'].get('model')})."
         ) from error
+    weights = list(state.model.parameters())
     moments: dict[int, dict[str, Tensor]] = {}
     for name, tensor in parts["optimizer"].items():
         index, key = name.split(".")
+        if tensor.ndim:  # fused Adam walks weights and moments in step through memory
+            tensor = torch.empty_like(weights[int(index)], device="cpu").copy_(tensor)
         moments.setdefault(int(index), {})[key] = tensor
     state.optimizer.load_state_dict(state.optimizer.state_dict() | {"state": moments})
     state.rng = parts["rng"]

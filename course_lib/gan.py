@@ -44,7 +44,7 @@ class GAN(nn.Module):
             layers += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
         self.discriminator = nn.Sequential(
             *layers, nn.Flatten(), nn.Linear(4 * channels * (height // 8) * (width // 8), 1)
-        )
+        ).to(memory_format=torch.channels_last)  # as in `models.ConvolutionalVAE`
 
     def decode(self, z: Tensor) -> Tensor:
         """Noise (B, K) to pictures (B, C, H, W)."""

@@ -219,6 +219,8 @@ class ConvolutionalVAE(FullyConnectedVAE):
             *(*_double(wide, channels), nn.ReLU()),
             *(*_double(channels, colours), nn.Tanh(), nn.Flatten()),
         )
+        # Channels next to one another in memory: a step on a CPU takes about half the time.
+        self.to(memory_format=torch.channels_last)
 
 
 def _double(before: int, after: int) -> tuple[nn.Module, nn.Module]:

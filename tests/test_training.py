@@ -85,16 +85,26 @@ def test_the_same_call_gives_the_same_bits_whatever_happened_before():
     assert fit(seed=1).history["train_loss"] != a.history["train_loss"]
 
 
-def test_convolutions_shared_between_two_threads_repeat_too(two_threads):
-    """Pictures large enough for both to get work."""
+def fit_convolutions(epochs=2, **changes):
+    """Pictures large enough for two threads to get work."""
     generator = torch.Generator().manual_seed(2)
     draw = partial(torch.randint, 0, 256, dtype=torch.uint8, generator=generator)
     data = SimpleNamespace(train=draw((150, 3, 24, 24)), validation=draw((20, 3, 24, 24)))
     network = partial(ConvolutionalVAE, (3, 24, 24), 16, 8)
+    settings = {"batch_size": 64, "device": "cpu", "progress": False} | changes
     transform = face_transform(crop=None, size=(24, 24))
-    settings = {"epochs": 2, "batch_size": 64, "transform": transform, "progress": False}
-    a, b = (training.fit(network, elbo, data, device="cpu", **settings) for _ in range(2))
-    assert_same_run(a, b)
+    return training.fit(network, elbo, data, epochs=epochs, transform=transform, **settings)
+
+
+def test_convolutions_shared_between_two_threads_repeat_too(two_threads):
+    assert_same_run(fit_convolutions(), fit_convolutions())
+
+
+def test_convolutions_go_on_exactly_where_they_stopped(tmp_path):
+    """Their weights have another layout in memory than the file, and so have Adam's moments."""
+    path = tmp_path / "state.safetensors"
+    fit_convolutions(epochs=1, checkpoint=path)
+    assert_same_run(fit_convolutions(), fit_convolutions(resume_from=path))
 
 
 def test_training_leaves_the_callers_random_numbers_alone():
