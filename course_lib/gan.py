@@ -118,8 +118,8 @@ def fit(
             fake = model.decode(torch.randn(batch_size, model.latent_dim))
 
             charged = step % EVERY == 0
-            belief = model.discriminator(real.requires_grad_(charged))
-            disbelief = model.discriminator(fake.detach())
+            both = torch.cat([real.requires_grad_(charged), fake.detach()])
+            belief, disbelief = model.discriminator(both).chunk(2)
             d_loss = F.softplus(-belief).mean() + F.softplus(disbelief).mean()
             steepness = _steepness(belief, real) if charged else 0
             d_optimizer.zero_grad()
