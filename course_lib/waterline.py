@@ -81,7 +81,7 @@ def waterline_figure(
     )
     figure.text(0.5, 0.955, title, ha="center", fontsize=11)
     here = {"this linear VAE": (found.squared_error.item(), found.rate.item())}
-    _draw_water(figure.add_axes((0.085, 0.33, 0.43, 0.6)), spectrum[:MOST], latent_dim, level)
+    _draw_water(figure.add_axes((0.085, 0.33, 0.43, 0.6)), spectrum, latent_dim, level)
     _draw_curve(figure.add_axes((0.605, 0.33, 0.38, 0.6)), spectrum, here | observed)
     _draw_directions(figure, pca, image_shape, found.squared_norms)
     return figure
@@ -111,8 +111,10 @@ def _describe(
 
 
 def _draw_water(axes: Axes, spectrum: Tensor, latent_dim: int, level: float) -> None:
-    """Eigenvalues as stairs, told apart by hatching too, under the water."""
-    low, high = spectrum[-1].item() / 4, spectrum[0].item() * 2
+    """Eigenvalues as stairs, told apart by hatching too, under the water; the legend counts those
+    that are not drawn too."""
+    drawn = spectrum[:MOST]
+    low, high = drawn[-1].item() / 4, drawn[0].item() * 2
     number = torch.arange(1, len(spectrum) + 1)
     above = spectrum > level
     kinds = {
@@ -120,14 +122,14 @@ def _draw_water(axes: Axes, spectrum: Tensor, latent_dim: int, level: float) -> 
         "no latent left for it": (above & (number > latent_dim), HATCHED),
         "drowned": (~above, {"color": GREY}),
     }
-    edges = torch.arange(len(spectrum) + 1).numpy() + 0.5
+    edges = torch.arange(len(drawn) + 1).numpy() + 0.5
     for name, (chosen, style) in kinds.items():
-        heights = torch.where(chosen, spectrum, low).numpy()
+        heights = torch.where(chosen[:MOST], drawn, low).numpy()
         label = f"{name}: {chosen.sum()}"
         axes.stairs(heights, edges, baseline=low, fill=True, label=label, linewidth=0, **style)
     axes.axhspan(low / 2, level, color=WATER, alpha=0.4, linewidth=0)
     axes.axhline(level, color="black", linewidth=1, label=f"θ = βσ² = {level:.4g}")
-    axes.set(yscale="log", ylim=(low, high), xlim=(0.5, len(spectrum) + 0.5))
+    axes.set(yscale="log", ylim=(low, high), xlim=(0.5, len(drawn) + 0.5))
     _finish(axes, "principal axis", "eigenvalue λ")
     axes.set_yticks(*_decades(low, high, (1,)))
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
