@@ -124,7 +124,7 @@ def second_stage(first: nn.Module, model: CodeVAE, x: Tensor) -> Terms:
     Parameters
     ----------
     first : nn.Module
-        The finished VAE.
+        The finished VAE, on the device of `x`.
     model : CodeVAE
     x : Tensor
         (B, C, H, W).

@@ -100,7 +100,7 @@ def fit(
         on the CPU of one machine gives the same bits; with another number of threads it adds in
         another order, and the last digits differ.
     device : {"auto", "cuda", "mps", "cpu"}
-        "auto" takes the first there is.
+        Where to train; "auto" takes the first there is.
     precision : str
         As Fabric's, for example ``"bf16-mixed"``.
     transform : nn.Module, optional
@@ -117,6 +117,7 @@ def fit(
     Returns
     -------
     State
+        Its model is back on the CPU, where the pictures are, and set to evaluate.
 
     Raises
     ------
@@ -177,7 +178,7 @@ def fit(
             if interrupted.is_set():
                 tqdm.write(f"Interrupted after step {state.step}: the state is whole, resume it.")
                 break
-    network.eval()
+    network.eval().cpu()
     return state
 
 

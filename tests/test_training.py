@@ -77,6 +77,12 @@ def test_training_learns():
     assert not state.model.training
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA card")
+def test_the_model_comes_back_to_where_the_pictures_are():
+    model = fit(squared_error, device="cuda").model
+    assert {weights.device.type for weights in model.state_dict().values()} == {"cpu"}
+
+
 def test_the_same_call_gives_the_same_bits_whatever_happened_before():
     a = fit()
     torch.manual_seed(99)

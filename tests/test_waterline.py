@@ -75,6 +75,18 @@ def test_the_eigenvalues_are_drawn_in_three_kinds(pca):
     assert len({stairs.get_hatch() for stairs in axes.patches[:3]}) == 2  # not by colour alone
 
 
+def test_the_legend_counts_what_is_too_thin_to_draw():
+    many = theory.PCA(
+        torch.zeros(100, dtype=torch.float64),
+        torch.linspace(10, 0.1, 100, dtype=torch.float64),
+        torch.eye(100, dtype=torch.float64),
+    )
+    axes = waterline_figure(many, (1, 10, 10), 7, 1, many.eigenvalues[80].item()).axes[0]
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels[:3] == ["active: 7", "no latent left for it: 73", "drowned: 20"]
+    assert axes.get_xlim() == (0.5, MOST + 0.5)
+
+
 def test_with_latents_enough_the_optimum_is_on_the_curve_and_else_above(pca):
     def above(latent_dim):
         axes = waterline_figure(pca, SHAPE, latent_dim, 2, 1e-3).axes[1]
