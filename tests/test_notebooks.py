@@ -210,6 +210,16 @@ def test_notebook(path, rule):
     assert not problems, f"{path.name} breaks the rule: {rule.__doc__}\n  " + "\n  ".join(problems)
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS[1:], ids=lambda path: path.stem)
+def test_the_map_of_notebook_0_says_what_the_notebook_says(path):
+    start, notebook = (nbformat.read(one, as_version=4) for one in (NOTEBOOKS[0], path))
+    first = notebook.cells[0].source
+    number, title = re.match(r"# (\d) · ([^:\n]+)", first).groups()
+    [minutes] = re.findall(r"^About (\d+) minutes", first, re.MULTILINE)
+    row = rf"^\| \[{number} · {re.escape(title)}\]\({path.name}\) \| .*\? \| {minutes} \|$"
+    assert any(re.search(row, cell.source, re.MULTILINE) for _, cell in cells(start, "markdown"))
+
+
 # The rest shows that each rule can be broken, on a small notebook that keeps them all.
 
 
