@@ -1,7 +1,8 @@
 """A training run at rest: its state, written to one safetensors file and read back."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from course_lib.objectives import Terms
 from course_lib.paths import written_beside
 
-FORMAT = "course_lib training state 1"
+FORMAT = "course_lib training state 2"
 
 
 @dataclass
@@ -56,7 +57,7 @@ class State:
         )
 
     def finish_epoch(self, n: int, validation: dict[str, float], images_per_second: float) -> None:
-        """Write an epoch of `n` examples into the history."""
+        """Write an epoch of `n` examples into the history, or refuse one that is not finite."""
         train = (self.sums / n).tolist()
         self.sums = torch.zeros_like(self.sums)
         row = {"epoch": len(self.history.get("epoch", [])) + 1}
@@ -64,11 +65,12 @@ class State:
         row |= {f"validation_{name}": mean for name, mean in validation.items()}
         row["images_per_second"] = images_per_second
         for name, number in row.items():
+            if not isfinite(number):
+                raise FloatingPointError(
+                    f"The {name} is {number} after epoch {row['epoch']}: try a smaller lr."
+                )
+        for name, number in row.items():
             self.history.setdefault(name, []).append(number)
-        if not isfinite(row["train_loss"]):
-            raise FloatingPointError(
-                f"The loss is {row['train_loss']} after epoch {row['epoch']}: try a smaller lr."
-            )
 
 
 class Mismatch(ValueError):
@@ -84,13 +86,19 @@ def save(state: State, path: str | Path) -> None:
     """Write a state: weights, optimiser, random numbers and history in one safetensors file.
 
     One file and not three, so that weights and optimiser can never be of different steps. A
-    process killed meanwhile leaves the old file or the new one.
+    process killed meanwhile leaves the old file or the new one. Without moments in its optimiser
+    a state can be read, but not resumed.
 
     Parameters
     ----------
     state : State
     path : path
         Its folder is made if need be.
+
+    Raises
+    ------
+    FloatingPointError
+        If any number is not finite; what was in the file stays.
     """
     tensors = {f"model.{name}": t for name, t in state.model.state_dict().items()}
     for index, moments in state.optimizer.state_dict()["state"].items():
@@ -98,6 +106,12 @@ def save(state: State, path: str | Path) -> None:
     tensors["sums"] = state.sums
     tensors |= {f"rng.{device}": t for device, t in state.rng.items()}
     tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise FloatingPointError(
+                f"After step {state.step} there is NaN or infinity in {name}, so nothing was "
+                "written: go on from an earlier state, with a smaller lr."
+            )
     plain = {key: getattr(state, key) for key in ("settings", "history", "step")}
     with written_beside(Path(path)) as beside:
         save_file(tensors, beside, {"format": FORMAT, "state": json.dumps(plain)})
@@ -116,6 +130,7 @@ def load(path: str | Path, model: nn.Module | Callable[[], nn.Module]) -> State:
     Returns
     -------
     State
+        Its model is set to evaluate.
 
     Raises
     ------
@@ -128,66 +143,99 @@ def load(path: str | Path, model: nn.Module | Callable[[], nn.Module]) -> State:
     network = model if isinstance(model, nn.Module) else model()
     state = State(network, adam(network, plain["settings"]["lr"]), plain["settings"])
     _fill(state, plain, tensors, path)
+    network.eval()
     return state
 
 
-def restore(state: State, path: str | Path) -> None:
-    """Fill the state of a run that is about to go on; raises as `load`, and Mismatch where the
-    file's settings are not the run's."""
-    plain, tensors = _read(path)
+def is_finished(path: str | Path) -> bool:
+    """Whether a file holds weights to read and no moments to go on with; raises as `load`."""
+    with _opened(path) as file:
+        moments = any(name.startswith("optimizer.") for name in file.keys())  # noqa: SIM118
+        return _plain(file, path)["step"] > 0 and not moments
+
+
+def check_same_run(path: str | Path, settings: dict) -> None:
+    """Raise Mismatch, which names what differs, if a file is of a run with other settings."""
+    with _opened(path) as file:
+        plain = _plain(file, path)
+    there = plain["settings"] | {"epochs": len(plain["history"].get("epoch", []))}
     differing = [
-        f"{key} (there {plain['settings'].get(key)}, here {value})"
-        for key, value in state.settings.items()
-        if plain["settings"].get(key) != value
+        f"{key} (there {there.get(key)}, here {value})"
+        for key, value in settings.items()
+        if there.get(key) != value
     ]
     if differing:
         raise Mismatch(
             f"{path} is of another run, with a different {', '.join(differing)}: resume with the "
             "same settings, or train afresh."
         )
+
+
+def restore(state: State, path: str | Path) -> None:
+    """Fill the state of a run that is about to go on; raises as `load`, and Mismatch where the
+    file's settings are not the run's or it holds weights only."""
+    check_same_run(path, state.settings)
+    plain, tensors = _read(path)
+    if is_finished(path):
+        raise Mismatch(f"{path} holds weights only, nothing to go on with: train afresh.")
     _fill(state, plain, tensors, path)
 
 
-def _read(path: str | Path) -> tuple[dict, dict[str, Tensor]]:
+@contextmanager
+def _opened(path: str | Path) -> Iterator[safe_open]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}: train first, or correct the path.")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            yield file
     except (SafetensorError, OSError) as error:
         raise Mismatch(
             f"{path} is not a whole safetensors file ({error}): delete it and train again."
         ) from error
+
+
+def _plain(file: safe_open, path: str | Path) -> dict:
+    """What a file says in words and plain numbers."""
+    metadata = file.metadata() or {}
     if metadata.get("format") != FORMAT:
         raise Mismatch(
             f"{path} is a safetensors file, but not a training state: use one that "
             "training.save wrote."
         )
-    return json.loads(metadata["state"]), tensors
+    return json.loads(metadata["state"])
+
+
+def _read(path: str | Path) -> tuple[dict, dict[str, Tensor]]:
+    with _opened(path) as file:
+        return _plain(file, path), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
 
 def _fill(state: State, plain: dict, tensors: dict[str, Tensor], path: str | Path) -> None:
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "rng": {}}
-    state.sums = tensors.pop("sums")
     for name, tensor in tensors.items():
-        part, rest = name.split(".", 1)
-        parts[part][rest] = tensor
-    try:
-        state.model.load_state_dict(parts["model"], strict=True)
-    except RuntimeError as error:
+        part, _, rest = name.partition(".")
+        parts.setdefault(part, {})[rest] = tensor
+    weights, moments = list(state.model.parameters()), {}
+    for name, tensor in parts["optimizer"].items():
+        index, key = name.split(".")
+        moments.setdefault(int(index), {})[key] = tensor
+    # Nothing is changed before all of it is known to fit.
+    there = {name: tensor.shape for name, tensor in parts["model"].items()}
+    here = {name: tensor.shape for name, tensor in state.model.state_dict().items()}
+    if there != here or "sums" not in tensors or not all(i < len(weights) for i in moments):
         raise Mismatch(
             f"{path} holds the weights of another model than this {type(state.model).__name__}: "
             f"build the one that was saved ({plain['settings'].get('model')})."
-        ) from error
-    weights = list(state.model.parameters())
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in parts["optimizer"].items():
-        index, key = name.split(".")
-        if tensor.ndim:  # fused Adam walks weights and moments in step through memory
-            tensor = torch.empty_like(weights[int(index)], device="cpu").copy_(tensor)
-        moments.setdefault(int(index), {})[key] = tensor
+        )
+    state.model.load_state_dict(parts["model"])
+    for index, of_weight in moments.items():
+        for key, tensor in of_weight.items():
+            # Copies, because the file is still mapped and will be replaced; of the weights'
+            # layout, because fused Adam walks weights and moments in step through memory.
+            like = torch.empty_like(weights[index] if tensor.ndim else tensor, device="cpu")
+            of_weight[key] = like.copy_(tensor)
     state.optimizer.load_state_dict(state.optimizer.state_dict() | {"state": moments})
-    state.rng = parts["rng"]
+    state.sums = tensors["sums"].clone()
+    state.rng = {device: tensor.clone() for device, tensor in parts["rng"].items()}
     state.history, state.step = plain["history"], plain["step"]

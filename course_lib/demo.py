@@ -20,7 +20,7 @@ from course_lib import datasets, training
 from course_lib.bundle import FRONTEND, bundle, style
 from course_lib.models import FullyConnectedVAE
 from course_lib.objectives import elbo
-from course_lib.paths import data_folder, written_beside
+from course_lib.paths import written_beside
 from course_lib.transforms import face_transform
 from course_lib.widgets import LatentExplorer
 
@@ -46,9 +46,10 @@ def make(folder: Path) -> list[Path]:
     faces, transform = datasets.load("faces"), face_transform(crop=None)
     models = {}
     for name, objective in OBJECTIVES.items():
-        path = data_folder() / "models" / f"demo_{name.lower()}.safetensors"
         budget = {"epochs": 8, "batch_size": 128, "lr": 1e-3, "transform": transform}
-        state = training.fit_or_load(path, network, objective, faces, device="cpu", **budget)
+        state = training.fit_or_load(
+            f"demo {name}", network, objective, faces, device="cpu", **budget
+        )
         models[name] = state.model.requires_grad_(False)
     explorer = LatentExplorer(
         models,

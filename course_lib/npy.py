@@ -45,6 +45,12 @@ class MappedImages:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def identity(self) -> tuple:
+        """What a run's `fingerprint` takes for these pictures. To read them all could take longer
+        than to train, so the file's size and time of change stand for its content."""
+        file = self.path.stat()
+        return file.st_size, file.st_mtime_ns, self.rows
+
     def __getitem__(self, index: int | slice | Tensor) -> Tensor:
         if isinstance(index, Tensor):
             index = index.cpu()

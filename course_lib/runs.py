@@ -116,7 +116,7 @@ def train(
         resume_from=saved if resume else None,
         checkpoint=saved,
     )
-    _write(folder / "history.json", json.dumps(state.history, indent=1).encode())
+    _write(folder / "history.json", json.dumps(state.history, indent=1, allow_nan=False).encode())
     sheet = reconstructions(state.model, splits.test, transform)
     _write(folder / "reconstructions.png", sheet.png())
     codes = None if model == "vae" else _codes(state.model, splits.train[:FITTED], transform)
@@ -126,7 +126,7 @@ def train(
         name: measure(state.model, objective, getattr(splits, name), transform, nll_samples)
         for name in ("validation", "test")
     }
-    _write(folder / "figures.json", json.dumps(measured, indent=1).encode())
+    _write(folder / "figures.json", json.dumps(measured, indent=1, allow_nan=False).encode())
     return measured
 
 

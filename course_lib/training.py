@@ -5,12 +5,13 @@ because a Fabric is an object of its own: a notebook may train once on the CPU a
 where Accelerate keeps one global state per process.
 """
 
+import re
 import time
 import warnings
-import zlib
 from collections.abc import Callable
 from functools import partial
-from math import ceil
+from inspect import signature
+from math import ceil, isfinite
 from pathlib import Path
 from typing import Protocol
 
@@ -21,7 +22,9 @@ from tqdm.auto import tqdm
 
 from course_lib import checkpoints
 from course_lib.checkpoints import Mismatch, State, adam, load, save
+from course_lib.fingerprint import fingerprint
 from course_lib.objectives import Terms
+from course_lib.paths import data_folder
 from course_lib.runtime import (
     choose_device,
     keep_freed_memory,
@@ -35,6 +38,8 @@ from course_lib.transforms import face_transform
 __all__ = ["State", "evaluate", "fit", "fit_or_load", "load", "save"]
 
 Objective = Callable[[nn.Module, Tensor], Terms]
+
+LOOK = 20  # steps between two looks at the loss: reading a number off a GPU makes the GPU wait
 
 
 class Data(Protocol):
@@ -126,7 +131,8 @@ def fit(
     Mismatch
         If `resume_from` is a file of another run, or damaged.
     FloatingPointError
-        If the loss stops being a finite number.
+        If the loss stops being a finite number, within 20 steps. What `checkpoint` holds is then
+        still the last state that was whole.
     """
     _check(data, epochs=epochs, batch_size=batch_size, lr=lr)
     keep_freed_memory()
@@ -140,8 +146,8 @@ def fit(
         tqdm(total=epochs * n, unit=" images", disable=not progress) as bar,
     ):
         network = fabric.to_device(model if isinstance(model, nn.Module) else model())
-        settings = _settings(network, objective, data, transform, batch_size, lr, seed, precision)
-        state = State(network, adam(network, lr), settings)
+        identity = _identity(network, objective, data, transform, batch_size, lr, seed, precision)
+        state = State(network, adam(network, lr), identity)
         if resume_from is not None:
             checkpoints.restore(state, resume_from)
             _check_not_past(state, epochs * per_epoch, resume_from)
@@ -165,8 +171,13 @@ def fit(
                 state.add(terms)
                 done += len(images)
                 bar.update(len(images))
-                if state.step % 20 == 1:  # reading a number off a GPU makes the GPU wait
-                    bar.set_postfix(loss=f"{terms.loss.mean().item():.4g}", refresh=False)
+                if state.step % LOOK == 1:
+                    loss = terms.loss.mean().item()
+                    bar.set_postfix(loss=f"{loss:.4g}", refresh=False)
+                    if not isfinite(loss):
+                        raise FloatingPointError(
+                            f"The loss is {loss} at step {state.step}: try a smaller lr."
+                        )
             else:
                 seconds = time.perf_counter() - started
                 validation = evaluate(network, objective, data.validation, transform, seed=seed)
@@ -228,40 +239,78 @@ def evaluate(
 
 
 def fit_or_load(
-    path: str | Path,
+    name: str,
     model: nn.Module | Callable[[], nn.Module],
     objective: Objective,
     data: Data,
     *,
+    epochs: int,
     afresh: bool = False,
     **settings,
 ) -> State:
     """Train once; the second time, read what the first time wrote.
 
-    A run that was interrupted or killed goes on from its last epoch. A file that is damaged, or
-    of a run with other settings or other data, is replaced, with a warning that says why.
+    It is the same run only if everything is the same that its numbers depend on: starting
+    weights, objective and network down to their code, pictures, settings (see `fingerprint`).
+    Otherwise it trains, says what differs, and replaces the stored run of that name. A run that
+    was interrupted or killed goes on from its last epoch.
 
     Parameters
     ----------
-    path : path
-        The state's file, conventionally ``data_folder() / "models" / "NAME.safetensors"``.
-    model, objective, data, **settings
-        As `fit` takes them.
+    name : str
+        What to call it. The weights are kept in ``models/NAME-FINGERPRINT.safetensors`` in the
+        `data_folder`; Adam's moments only as long as the run is unfinished.
+    model, objective, data, epochs, **settings
+        As `fit` takes them, without `checkpoint` and `resume_from`.
     afresh : bool
         Train again in any case.
 
     Returns
     -------
     State
+
+    Raises
+    ------
+    ValueError
+        If the name cannot be a file's.
     """
-    train = partial(fit, model, objective, data, checkpoint=path, **settings)
-    if afresh or not Path(path).exists():
-        return train()
+    if not name or re.search(r'[/\\:*?"<>|]', name):
+        raise ValueError(
+            f"fit_or_load got the name {name!r}, but a file will be called so: leave out / and "
+            "other signs that names of files may not have."
+        )
+    asked = signature(fit).bind(model, objective, data, epochs=epochs, **settings)
+    asked.apply_defaults()
+    with own_random_numbers(asked.arguments["seed"]):
+        network = model if isinstance(model, nn.Module) else model()
+    identity = _identity(network, **asked.arguments) | {"epochs": epochs}
+    path = data_folder() / "models" / f"{name}-{fingerprint(identity)}.safetensors"
+    others = [
+        file
+        for file in path.parent.glob("*.safetensors")
+        if re.fullmatch(re.escape(name) + "-[0-9a-f]{16}", file.stem) and file != path
+    ]
+    train = partial(fit, model, objective, data, epochs=epochs, checkpoint=path, **settings)
     try:
-        return train(resume_from=path)
+        if afresh:
+            state = train()
+        elif not path.exists():
+            for other in others[:1]:
+                checkpoints.check_same_run(other, identity)
+            state = train()
+        elif checkpoints.is_finished(path):
+            return load(path, network)
+        else:
+            state = train(resume_from=path)
     except Mismatch as reason:
         warnings.warn(f"{reason} Training afresh.", stacklevel=2)
-        return train()
+        state = train()
+    if len(state.history.get("epoch", [])) == epochs:
+        state.optimizer.state.clear()
+        save(state, path)
+        for other in others:
+            other.unlink(missing_ok=True)
+    return state
 
 
 def _batches(n: int, batch_size: int, seed: int, epoch: int) -> tuple[Tensor, ...]:
@@ -287,21 +336,25 @@ def _check_not_past(state: State, steps: int, path: str | Path) -> None:
         )
 
 
-def _settings(network, objective, data, transform, batch_size, lr, seed, precision) -> dict:
-    """What a run's numbers depend on. The pictures are represented by a checksum of some."""
-    sample = data.train[torch.linspace(0, len(data.train) - 1, 64).long()]
-    if isinstance(objective, partial):
-        arguments = ", ".join(f"{key}={value}" for key, value in objective.keywords.items())
-        name = f"{objective.func.__name__}({arguments})"
-    else:
-        name = getattr(objective, "__name__", repr(objective))
+def _identity(
+    network, objective, data, transform, batch_size, lr, seed, precision, **_
+) -> dict[str, str | float]:
+    """What a run's numbers depend on, so that it is taken for no other."""
+    loop = fit.__code__
+    called = objective.func if isinstance(objective, partial) else objective
+    transform = transform or face_transform()
     return {
         "model": " ".join(repr(network).split()),
-        "objective": name,
-        "transform": repr(transform),
-        "pictures": f"{list(data.train.shape)} {zlib.crc32(sample.numpy().tobytes()):08x}",
+        "starting weights": fingerprint(network),
+        "objective": f"{getattr(called, '__name__', type(called).__name__)} "
+        + fingerprint(objective),
+        "transform": f"{type(transform).__name__} {fingerprint(transform)}",
+        "training pictures": f"{list(data.train.shape)} {fingerprint(data.train)}",
+        "validation pictures": f"{list(data.validation.shape)} {fingerprint(data.validation)}",
         "batch_size": batch_size,
         "lr": lr,
         "seed": seed,
         "precision": precision,
+        "training loop": fingerprint(Criterion, _batches, adam, loop.co_code, loop.co_names),
+        "PyTorch": torch.__version__,
     }

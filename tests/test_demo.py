@@ -148,8 +148,8 @@ def test_the_demos_own_networks_fit_in_ten_megabytes(monkeypatch, tmp_path):
     torch.manual_seed(0)
     trained = []
 
-    def untrained(path, network, objective, data, **settings):
-        trained.append((path.name, objective))
+    def untrained(name, network, objective, data, **settings):
+        trained.append((name, objective))
         return type("State", (), {"model": network()})
 
     monkeypatch.setattr(demo.training, "fit_or_load", untrained)
@@ -158,7 +158,7 @@ def test_the_demos_own_networks_fit_in_ten_megabytes(monkeypatch, tmp_path):
     with pytest.raises(SystemExit) as stop:
         __main__.main()
     assert stop.value.code == 0
-    assert [name for name, _ in trained] == ["demo_ae.safetensors", "demo_vae.safetensors"]
+    assert [name for name, _ in trained] == ["demo AE", "demo VAE"]
     assert trained[0][1].keywords == {"sample": False}
     assert data_of(tmp_path / "d")["setup"]["images"] == demo.IMAGES
     total = sum(path.stat().st_size for path in (tmp_path / "d").iterdir())

@@ -2,24 +2,28 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from course_lib import training
-from course_lib.checkpoints import Mismatch
-from course_lib.models import ConvolutionalVAE, FullyConnectedAutoencoder
-from course_lib.objectives import Terms, elbo, squared_error
+from course_lib.checkpoints import Mismatch, State
+from course_lib.models import ConvolutionalVAE, FullyConnectedAutoencoder, FullyConnectedVAE
+from course_lib.npy import MappedImages
+from course_lib.objectives import Terms, WarmUp, elbo, squared_error
 from course_lib.transforms import face_transform
 
 SHAPE = (3, 6, 5)
@@ -173,26 +177,31 @@ def test_resuming_after_some_epochs_changes_nothing(tmp_path):
     assert_same_run(fit(epochs=5, resume_from=path), fit(epochs=5))
 
 
-class InterruptAfter:
-    """An objective that sends this process Ctrl-C in the middle of a given step."""
+@contextmanager
+def interrupted(step):
+    """Send this process Ctrl-C in the middle of a given step, or before the first, step 0."""
+    add, clock = State.add, time.perf_counter
 
-    __name__ = "noisy"
+    def interrupt():
+        os.kill(os.getpid(), signal.SIGINT)
 
-    def __init__(self, step):
-        self.step = step
+    def interrupted_add(state, terms):
+        add(state, terms)
+        if state.step == step:
+            interrupt()
 
-    def __call__(self, model, x):
-        if model.training:
-            self.step -= 1
-            if self.step == 0:
-                os.kill(os.getpid(), signal.SIGINT)
-        return noisy(model, x)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(State, "add", interrupted_add)
+        if step == 0:
+            patch.setattr(time, "perf_counter", lambda: interrupt() or clock())
+        yield
 
 
-@pytest.mark.parametrize("step", [1, 4, 7, 8, 21])  # an epoch has 7 steps
+@pytest.mark.parametrize("step", [0, 1, 4, 7, 8, 21])  # an epoch has 7 steps
 def test_an_interrupt_leaves_a_state_that_resumes_exactly(tmp_path, step):
     path = tmp_path / "state.safetensors"
-    stopped = fit(InterruptAfter(step), checkpoint=path)
+    with interrupted(step):
+        stopped = fit(checkpoint=path)
     assert stopped.step == step
     assert_same_run(fit(noisy, resume_from=path), fit(noisy))
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -229,17 +238,221 @@ def test_a_run_killed_at_random_moments_ends_as_one_never_killed(tmp_path):
     assert_same_run(killed, fit(epochs=200))
 
 
-def test_fit_or_load_trains_once(tmp_path, monkeypatch):
-    path = tmp_path / "state.safetensors"
+# fit_or_load: the second time it reads, unless anything is another
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    return tmp_path / "models"
+
+
+def cached(name="run", model=build, objective=noisy, data=None, **changes):
+    """A state, and whether it was trained for it."""
+    epochs = []
     settings = {"epochs": 2, "batch_size": 8, "transform": whole, "progress": False}
-    run = partial(training.fit_or_load, path, build, squared_error, pictures(), **settings)
-    first = run()
-    trained = []
-    again = run(on_epoch=trained.append)
+    state = training.fit_or_load(
+        name, model, objective, data or pictures(), **settings | changes, on_epoch=epochs.append
+    )
+    return state, bool(epochs)
+
+
+def test_fit_or_load_trains_once_and_keeps_weights_only(folder):
+    first, trained = cached()
+    assert trained
+    [file] = folder.iterdir()
+    assert re.fullmatch("run-[0-9a-f]{16}.safetensors", file.name)
+    weights = sum(t.nbytes for t in first.model.state_dict().values())
+    assert file.stat().st_size < weights + 20_000  # the history, and random numbers' state
+    again, trained = cached()
     assert not trained
     assert_same_run(first, again)
-    run(afresh=True, on_epoch=trained.append)
-    assert len(trained) == 2
+    assert not again.model.training
+    assert cached(afresh=True)[1]
+
+
+def test_the_same_run_without_a_name_of_its_own_is_the_same(folder):
+    assert_same_run(cached()[0], fit(epochs=2))
+
+
+class Scaled:
+    """An objective with an argument and no repr of its own."""
+
+    def __init__(self, by):
+        self.by = by
+
+    def __call__(self, model, x):
+        return Terms(*(self.by * term for term in squared_error(model, x)))
+
+
+class Halved(nn.Module):
+    """A transform with an argument that its repr does not show."""
+
+    def __init__(self, by=0.5):
+        super().__init__()
+        self.by = by
+
+    def forward(self, images):
+        return self.by * whole(images)
+
+
+def weighed(weight, model, x):
+    return Terms(*(weight * term for term in squared_error(model, x)))
+
+
+def guided(guide, model, x):
+    terms = squared_error(model, x)
+    return Terms(terms.loss + guide(x).square().flatten(1).sum(1), *terms[1:])
+
+
+def helper(loss):
+    return loss
+
+
+def helped(model, x):
+    return Terms(*map(helper, squared_error(model, x)))
+
+
+def network(seed=5, latent_dim=7):
+    torch.manual_seed(seed)
+    return FullyConnectedAutoencoder(SHAPE, latent_dim)
+
+
+def other_helper(loss):
+    return 2 * loss
+
+
+def changed(data, name):
+    """The same set but for one grey level of one picture."""
+    getattr(data, name)[7, 0, 0, 0] ^= 1
+    return data
+
+
+IN_MEMORY = object()  # stands for a function of a notebook, edited and run again
+CHANGES = {
+    "starting weights": ({"model": network}, {"model": lambda: network(6)}),
+    "weights of a network that was given": (
+        {"model": IN_MEMORY}, {"model": IN_MEMORY, "seed": 0, "start": 6},
+    ),
+    "a positional argument": (
+        {"objective": partial(weighed, 1.0)}, {"objective": partial(weighed, 2.0)},
+    ),
+    "a model among the arguments": (
+        {"objective": partial(guided, network(1))}, {"objective": partial(guided, network(2))},
+    ),
+    "a keyword": ({"objective": partial(elbo, beta=1.0)}, {"objective": partial(elbo, beta=2.0)}),
+    "an attribute": ({"objective": Scaled(1.0)}, {"objective": Scaled(2.0)}),
+    "a partial of a schedule": (
+        {"objective": partial(WarmUp(3))}, {"objective": partial(WarmUp(4))},
+    ),
+    "the transform's attribute": ({"transform": Halved()}, {"transform": Halved(0.6)}),
+    "a training picture": ({}, {"data": changed(pictures(), "train")}),
+    "a validation picture": ({}, {"data": changed(pictures(), "validation")}),
+    "the number of epochs": ({}, {"epochs": 3}),
+    "the learning rate": ({}, {"lr": 2e-3}),
+    "the seed": ({}, {"seed": 1}),
+    "the size of a batch": ({}, {"batch_size": 9}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after"), CHANGES.values(), ids=CHANGES)
+def test_whatever_is_changed_trains_and_replaces(folder, before, after):
+    def arguments(change):
+        change = dict(change)
+        start = change.pop("start", 5)
+        if change.get("model") is IN_MEMORY:
+            change["model"] = network(start)
+        if "beta" in getattr(change.get("objective"), "keywords", {}) or isinstance(
+            getattr(change.get("objective"), "func", None), WarmUp
+        ):
+            change["model"] = partial(FullyConnectedVAE, SHAPE, 5, 7)
+        return change
+
+    assert cached(**arguments(before))[1]
+    assert not cached(**arguments(before))[1], "nothing was changed"
+    with pytest.warns(UserWarning, match="Training afresh"):
+        assert cached(**arguments(after))[1]
+    assert not cached(**arguments(after))[1]
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_the_code_of_what_an_objective_calls_counts(folder, monkeypatch):
+    assert cached(objective=helped)[1]
+    monkeypatch.setitem(globals(), "helper", other_helper)
+    with pytest.warns(UserWarning, match="different objective"):
+        assert cached(objective=helped)[1]
+
+
+def test_the_code_of_a_model_of_the_course_counts(folder, monkeypatch):
+    assert cached()[1]
+    encode = FullyConnectedAutoencoder.encode
+    monkeypatch.setattr(FullyConnectedAutoencoder, "encode", lambda self, x: 2 * encode(self, x))
+    with pytest.warns(UserWarning, match="starting weights"):
+        assert cached()[1]
+
+
+NOTEBOOK = """
+import sys
+sys.path[:0] = {paths!r}
+import test_training as t
+from course_lib.objectives import Terms, squared_error
+
+class Objective:
+    def __init__(self, names): self.names = names
+    def __call__(self, model, x):
+        return loss(model, x)
+
+def loss(model, x):
+    terms = squared_error(model, x)
+    return Terms(terms.loss * 2, *terms[1:])
+
+print("trained:", t.cached(objective=Objective({{"b", "a", "c"}}))[1])
+"""
+
+
+def test_another_process_knows_the_same_run_by_what_it_does(tmp_path):
+    here = Path(__file__).parent
+    script = tmp_path / "run.py"
+    source = NOTEBOOK.format(paths=[str(here), str(here.parent)])
+    edits = [
+        (source, True),
+        (source, False),
+        (source.replace("def loss", "# a remark\n\ndef loss"), False),
+        (source.replace("loss * 2", "loss * 3"), True),
+    ]
+    for number, (text, trains) in enumerate(edits):
+        script.write_text(text)
+        told = subprocess.run(
+            [sys.executable, "-W", "ignore", script],
+            env=os.environ | {"COURSE_DATA": str(tmp_path), "PYTHONHASHSEED": str(number)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert told == f"trained: {trains}\n", number
+
+
+def test_runs_of_other_names_stay(folder):
+    for name in ("run", "run-2", "run of σ² = 1"):
+        assert cached(name)[1]
+    with pytest.warns(UserWarning, match="different lr"):
+        cached(lr=0.1)
+    assert not cached("run-2")[1]
+    assert not cached("run of σ² = 1")[1]
+    assert len(list(folder.iterdir())) == 3
+    with pytest.raises(ValueError, match="'../run'"):
+        cached("../run")
+
+
+@pytest.mark.parametrize("step", [0, 5, 7])  # an epoch has 7 steps
+def test_an_interrupted_run_goes_on_as_if_never_stopped(folder, step):
+    with interrupted(step):
+        assert cached()[0].step == step
+    state, trained = cached()
+    assert trained
+    assert_same_run(state, fit(epochs=2))
+    assert not cached()[1]
+    assert len(list(folder.iterdir())) == 1
 
 
 @pytest.mark.parametrize(
@@ -248,26 +461,53 @@ def test_fit_or_load_trains_once(tmp_path, monkeypatch):
         lambda path: path.write_bytes(path.read_bytes()[:-100]),
         lambda path: path.write_bytes(b"not a checkpoint"),
         lambda path: save_file({"a": torch.zeros(2)}, path),
-        lambda path: training.save(fit(seed=3), path),
-        lambda path: training.save(fit(epochs=9), path),
+        lambda path: training.save(training.fit(partial(build.func, SHAPE, 9), noisy, pictures(),
+            epochs=1, transform=whole, progress=False), path),
     ],
-    ids=["truncated", "no safetensors", "no state", "another run", "trained further"],
-)
-def test_fit_or_load_says_why_it_trains_afresh(tmp_path, spoil):
-    path = tmp_path / "state.safetensors"
-    training.save(fit(), path)
+    ids=["truncated", "no safetensors", "no state", "another model"],
+)  # fmt: skip
+def test_fit_or_load_says_why_it_trains_afresh(folder, spoil):
+    cached()
+    [path] = folder.iterdir()
     spoil(path)
-    settings = {"epochs": 3, "batch_size": 8, "transform": whole, "progress": False}
     with pytest.warns(UserWarning, match="Training afresh"):
-        state = training.fit_or_load(path, build, noisy, pictures(), **settings)
-    assert_same_run(state, fit())
-    assert_same_run(training.load(path, build), fit())
+        state, trained = cached()
+    assert trained
+    assert_same_run(state, fit(epochs=2))
+    assert not cached()[1]
+
+
+def test_a_finished_run_that_was_kept_for_reading_cannot_be_resumed(folder):
+    cached()
+    [path] = folder.iterdir()
+    with pytest.raises(Mismatch, match="weights only"):
+        fit(resume_from=path)
+
+
+def test_a_set_too_large_for_memory_counts_by_its_file(folder, tmp_path):
+    path = tmp_path / "pictures.npy"
+    np.save(path, pictures().train.movedim(1, -1).numpy())
+
+    def mapped():
+        rows = torch.arange(53)
+        return SimpleNamespace(
+            train=MappedImages(path, rows[:40]), validation=MappedImages(path, rows[40:])
+        )
+
+    assert cached(data=mapped())[1]
+    assert not cached(data=mapped())[1]
+    np.save(path, pictures(train=54).train[1:].movedim(1, -1).numpy())
+    with pytest.warns(UserWarning, match="different training pictures"):
+        assert cached(data=mapped())[1]
+
+
+# Files
 
 
 def test_a_file_of_another_run_is_not_resumed(tmp_path):
     path = tmp_path / "state.safetensors"
     training.save(fit(), path)
-    with pytest.raises(Mismatch, match="different lr .*seed"):
+    with pytest.raises(Mismatch, match="different .*lr .*seed"):
         fit(seed=1, lr=1e-2, resume_from=path)
 
 
@@ -305,13 +545,73 @@ def test_the_file_is_plain_safetensors_with_named_weights(tmp_path):
     assert {"model.encoder.0.weight", "model.decoder.0.bias", "rng.cpu"} <= names
 
 
-def test_a_diverging_run_stops_with_a_word(tmp_path):
-    def diverging(model: nn.Module, x) -> Terms:
-        terms = squared_error(model, x)
-        return Terms(terms.loss * float("inf"), terms.distortion, terms.rate)
+@pytest.mark.parametrize(
+    "left_over", [{"decoder.9": torch.zeros(2)}, {"encoder.0.weight": torch.zeros(2, 2)}]
+)
+def test_a_refused_file_leaves_the_model_as_it_was(tmp_path, left_over):
+    path = tmp_path / "state.safetensors"
+    state = fit()
+    weights = state.model.state_dict()
+    state.model.state_dict = lambda: weights | left_over
+    training.save(state, path)
+    model = build()
+    before = {name: t.clone() for name, t in model.state_dict().items()}
+    with pytest.raises(Mismatch, match="another model"):
+        training.load(path, model)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name])
 
-    with pytest.raises(FloatingPointError, match="smaller lr"):
-        fit(diverging)
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux")
+def test_nothing_of_a_resumed_run_is_still_mapped_from_its_file(tmp_path):
+    """Windows refuses to replace a file that is."""
+    path = tmp_path / "state.safetensors"
+    fit(epochs=1, checkpoint=path)
+    fit(resume_from=path)
+    state = training.load(path, build)
+    assert state.step == 7
+    assert str(path) not in Path("/proc/self/maps").read_text()
+
+
+class NotFiniteFrom:
+    """An objective whose loss is infinite, or not a number, from some step on."""
+
+    def __init__(self, step, value=float("inf"), training=True):
+        self.step, self.value, self.training = step, value, training
+
+    def at(self, step):
+        return self if step >= self.step and self.training else squared_error
+
+    def __call__(self, model, x):
+        terms = squared_error(model, x)
+        if model.training or not self.training:
+            return Terms(terms.loss * self.value, *terms[1:])
+        return terms
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_a_diverging_run_stops_within_20_steps_and_names_one(value):
+    with pytest.raises(FloatingPointError, match=r"at step (4[0-9]|5[0-9]): try a smaller lr"):
+        fit(NotFiniteFrom(39, value), epochs=3, batch_size=1)
+
+
+def test_an_infinite_validation_never_replaces_a_good_state(tmp_path):
+    path = tmp_path / "state.safetensors"
+    with pytest.raises(FloatingPointError, match="validation_loss is inf after epoch 1"):
+        fit(NotFiniteFrom(0, training=False), checkpoint=path)
+    assert not path.exists()
+
+
+def test_an_interrupt_while_the_loss_is_nan_keeps_the_good_state(tmp_path):
+    path = tmp_path / "state.safetensors"
+    with (
+        interrupted(12),
+        pytest.raises(FloatingPointError, match="After step 12 .* nothing was written"),
+    ):
+        fit(NotFiniteFrom(10, float("nan")), checkpoint=path)
+    kept = training.load(path, build)
+    assert kept.step == 7  # an epoch has 7 steps
+    assert all(t.isfinite().all() for t in kept.model.state_dict().values())
 
 
 @pytest.mark.parametrize(
@@ -348,8 +648,8 @@ def test_an_objective_with_a_schedule_is_asked_at_every_step_and_resumes_in_plac
         def __call__(self, model, x):
             return squared_error(model, x)
 
-        def __repr__(self):
-            return "Schedule()"
+        def identity(self):
+            return "the steps that were asked for do not count"
 
     path = tmp_path / "state.safetensors"
     fit(Schedule(), epochs=1, checkpoint=path)

@@ -1,0 +1,121 @@
+"""A fingerprint is the same for the same content, and another for any other."""
+
+import enum
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from course_lib import objectives
+from course_lib.fingerprint import fingerprint
+
+
+def made(source, name="f", **names):
+    """What a notebook's cell defines, run anew."""
+    space = {"__name__": "__main__", **names}
+    exec(source, space)
+    return space[name]
+
+
+LINE = "def f(x):\n    return x + 1"
+DIFFERENT = [
+    (1, 1.0),
+    (1, True),
+    ("1", 1),
+    ([1, 2], (1, 2)),
+    ([[1], 2], [1, [2]]),
+    ({"a": 1}, {"a": 2}),
+    (torch.zeros(2, 3), torch.zeros(3, 2)),
+    (torch.zeros(2), torch.zeros(2).double()),
+    (torch.zeros(2), torch.tensor([0.0, 1e-30])),
+    (torch.zeros(2), torch.zeros(2, requires_grad=True)),
+    (np.zeros(2), np.ones(2)),
+    (nn.ReLU(), nn.Tanh()),
+    (nn.LeakyReLU(0.1), nn.LeakyReLU(0.2)),
+    (torch.float32, torch.float64),
+    (objectives.elbo, objectives.iwae),
+    (partial(objectives.elbo, 1), partial(objectives.elbo, 2)),
+    (made(LINE), made(LINE.replace("1", "2"))),
+    (made(LINE), made(LINE.replace("+", "-"))),
+    (made("def f(x=1): return x"), made("def f(x=2): return x")),
+    (made("def f(): return g", g=1), made("def f(): return g", g=2)),
+    (
+        made("def f():\n    return [i for i in g]", g=[1]),
+        made("def f():\n    return [i for i in g]", g=[2]),
+    ),
+    (made("f = lambda: [lambda: 1]"), made("f = lambda: [lambda: 2]")),
+    (made("def g(a):\n    def h(): return a\n    return h\nf = g(1)"),
+     made("def g(a):\n    def h(): return a\n    return h\nf = g(2)")),
+    (made("class f:\n    a = 1"), made("class f:\n    a = 2")),
+    (made("class f:\n    @property\n    def a(self): return 1"),
+     made("class f:\n    @property\n    def a(self): return 2")),
+    (made("class f:\n    @classmethod\n    def a(cls): return 1"),
+     made("class f:\n    @classmethod\n    def a(cls): return 2")),
+    (made("class B:\n    a = 1\nclass f(B): pass"), made("class B:\n    a = 2\nclass f(B): pass")),
+    (made("class f:\n    def __init__(self): self.a = 1\nf = f()"),
+     made("class f:\n    def __init__(self): self.a = 2\nf = f()")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("a", "b"), DIFFERENT, ids=range(len(DIFFERENT)))
+def test_what_differs_is_told_apart(a, b):
+    assert fingerprint(a) != fingerprint(b)
+    assert fingerprint(a) == fingerprint(a)
+
+
+def test_the_layout_in_memory_does_not_count():
+    picture = torch.rand(2, 3, 4, 5)
+    assert fingerprint(picture) == fingerprint(picture.to(memory_format=torch.channels_last))
+    assert fingerprint(picture[:1]) == fingerprint(picture[:1].clone())
+
+
+def test_neither_comments_nor_docstrings_nor_lines_count():
+    told = '\n\n# why\ndef f(x):\n    """What."""\n    # how\n    return x + 1'
+    assert fingerprint(made(told)) == fingerprint(made(LINE))
+    method = "class f:\n    def a(self): return 1"
+    told = 'class f:\n    """What."""\n    def a(self):\n        """How."""\n        return 1'
+    assert fingerprint(made(told)) == fingerprint(made(method))
+
+
+def test_a_name_of_the_notebook_counts_where_it_is_used_and_not_as_an_attribute():
+    source = "def f(x): return x.mean()"
+    assert fingerprint(made(source)) == fingerprint(made(source, mean=[1, 2]))
+
+
+def test_what_is_shared_counts_like_a_copy():
+    one = [1, 2]
+    assert fingerprint([one, one]) == fingerprint([[1, 2], [1, 2]])
+
+
+def test_things_that_hold_themselves_come_to_an_end():
+    held = [1]
+    held.append(held)
+    assert fingerprint(held) == fingerprint(held) != fingerprint([1, [1]])
+    recursive = "def f(n): return f(n - 1)"
+    assert fingerprint(made(recursive)) == fingerprint(made(recursive))
+
+
+def test_an_object_may_say_what_counts():
+    class Counting:
+        def __init__(self, name):
+            self.name, self.calls = name, 0
+
+        def identity(self):
+            return self.name
+
+    a, b = Counting("a"), Counting("b")
+    before = fingerprint(a)
+    a.calls += 1
+    assert fingerprint(a) == before != fingerprint(b)
+
+
+def test_members_of_an_enum_are_told_apart():
+    Colour = enum.Enum("Colour", ["RED", "BLUE"])
+    assert fingerprint(Colour.RED) != fingerprint(Colour.BLUE)
+
+
+def test_what_cannot_be_told_is_refused_in_one_sentence():
+    with pytest.raises(TypeError, match="generator has no content .* a method identity"):
+        fingerprint(i for i in ())
