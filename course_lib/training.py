@@ -344,6 +344,10 @@ def _identity(
     called = objective.func if isinstance(objective, partial) else objective
     transform = transform or face_transform()
     return {
+        "batch_size": batch_size,
+        "lr": lr,
+        "seed": seed,
+        "precision": precision,
         "model": " ".join(repr(network).split()),
         "starting weights": fingerprint(network),
         "objective": f"{getattr(called, '__name__', type(called).__name__)} "
@@ -351,10 +355,6 @@ def _identity(
         "transform": f"{type(transform).__name__} {fingerprint(transform)}",
         "training pictures": f"{list(data.train.shape)} {fingerprint(data.train)}",
         "validation pictures": f"{list(data.validation.shape)} {fingerprint(data.validation)}",
-        "batch_size": batch_size,
-        "lr": lr,
-        "seed": seed,
-        "precision": precision,
         "training loop": fingerprint(Criterion, _batches, adam, loop.co_code, loop.co_names),
         "PyTorch": torch.__version__,
     }

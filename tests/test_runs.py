@@ -11,8 +11,10 @@ from PIL import Image
 
 from course_lib import __main__, datasets, evaluation, training
 from course_lib.checkpoints import load
+from course_lib.fingerprint import fingerprint
 from course_lib.likelihoods import Bernoulli
 from course_lib.models import FullyConnectedVAE
+from course_lib.objectives import WarmUp
 from course_lib.transforms import face_transform
 
 torch.set_num_threads(1)  # as in test_training: networks this small are not worth a second thread
@@ -149,7 +151,7 @@ def test_a_run_that_stopped_early_goes_on_as_if_it_had_not(finished, photos, tmp
 
 def test_warm_up_and_beta_reach_the_objective(photos, tmp_path):
     state = run(photos, tmp_path, **{"--beta": 0.5, "--warm-up": 7})
-    assert state.settings["objective"] == "WarmUp(steps=7, beta=0.5)"
+    assert state.settings["objective"] == f"WarmUp {fingerprint(WarmUp(7, 0.5))}"
     history = state.history
     for loss, distortion, rate in zip(
         *(history[f"validation_{term}"] for term in ("loss", "distortion", "rate")), strict=True
@@ -265,7 +267,7 @@ def test_a_value_out_of_the_question_is_named(option, value, photos, tmp_path, c
     ("flags", "changes", "words"),
     [
         ([], {}, "add --resume to go on with it"),
-        (["--resume"], {"--latent-dim": 5}, "with a different model"),
+        (["--resume"], {"--latent-dim": 5}, "model (there FullyConnectedVAE"),
         (["--resume"], {"--seed": 2}, "with a different seed"),
         (["--resume"], {"--epochs": 2}, "ask for more epochs"),
     ],
