@@ -56,6 +56,11 @@ class State:
             1, dtype=precise
         )
 
+    def check(self, loss: float) -> None:
+        """Refuse to go on with a loss that is no finite number."""
+        if not isfinite(loss):
+            raise FloatingPointError(f"The loss is {loss} at step {self.step}: try a smaller lr.")
+
     def finish_epoch(self, n: int, validation: dict[str, float], images_per_second: float) -> None:
         """Write an epoch of `n` examples into the history, or refuse one that is not finite."""
         train = (self.sums / n).tolist()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from course_lib.runtime import keep_freed_memory, own_random_numbers
+from course_lib.threads import multiply_adds, threads_worth
 from course_lib.training import Data
 from course_lib.transforms import face_transform
 
@@ -112,7 +113,9 @@ def fit(
     d_optimizer = torch.optim.Adam(model.discriminator.parameters(), **adam)
     g_optimizer = torch.optim.Adam(model.generator.parameters(), **adam)
     history = {"discriminator": [], "generator": []}
-    with own_random_numbers(seed):
+    example = transform(data.train[:1])
+    work = batch_size * multiply_adds(model, lambda: model.discriminator(example))
+    with own_random_numbers(seed), threads_worth(work):
         for step in tqdm(range(steps), unit=" steps", disable=not progress):
             real = transform(data.train[torch.randint(len(data.train), (batch_size,))])
             fake = model.decode(torch.randn(batch_size, model.latent_dim))

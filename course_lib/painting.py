@@ -1,25 +1,9 @@
 """The brushes of `faces`: parts laid over a batch of pictures by their signed distance."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Paint with one thread: many small steps cost several threads more in waiting than they win.
-
-    On a machine that is busy with something else the loss is tenfold.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 @dataclass

@@ -13,6 +13,7 @@ from torch.distributions import (
 )
 
 from course_lib.runtime import own_random_numbers
+from course_lib.threads import one_thread
 
 
 class Density:
@@ -39,6 +40,7 @@ class Density:
         return self.distribution.log_prob(z.detach().cpu().double())
 
 
+@one_thread()
 def fit_density(codes: Tensor, components: int = 10, seed: int = 0) -> Density:
     """Fit a mixture of Gaussians to codes, so that one can generate from any autoencoder.
 
@@ -81,6 +83,7 @@ def fit_density(codes: Tensor, components: int = 10, seed: int = 0) -> Density:
     return Density(MixtureSameFamily(Categorical(torch.from_numpy(fitted.weights_)), gaussians))
 
 
+@one_thread()
 def fit_gaussian(codes: Tensor, directions: int = 32, seed: int = 0) -> Density:
     """Fit one Gaussian to codes of many elements: probabilistic PCA, by scikit-learn.
 

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from inspect import signature
-from math import ceil, isfinite
+from math import ceil
 from pathlib import Path
 from typing import Protocol
 
@@ -33,6 +33,7 @@ from course_lib.runtime import (
     set_random_state,
     stop_on_interrupt,
 )
+from course_lib.threads import multiply_adds, threads_worth
 from course_lib.transforms import face_transform
 
 __all__ = ["State", "evaluate", "fit", "fit_or_load", "load", "save"]
@@ -154,41 +155,40 @@ def fit(
             set_random_state(state.rng)
             bar.update(n * state.step // per_epoch)
         criterion, optimizer = fabric.setup(Criterion(network, objective), state.optimizer)
+        work = batch_size * _work(network, objective, data.train, transform)
 
-        for epoch in range(state.step // per_epoch, epochs):
-            network.train()
-            started, done = time.perf_counter(), 0
-            for chosen in _batches(n, batch_size, seed, epoch)[state.step % per_epoch :]:
+        with threads_worth(work):
+            for epoch in range(state.step // per_epoch, epochs):
+                network.train()
+                started, done = time.perf_counter(), 0
+                for chosen in _batches(n, batch_size, seed, epoch)[state.step % per_epoch :]:
+                    if interrupted.is_set():
+                        break
+                    images = fabric.to_device(data.train[chosen])
+                    terms = criterion(transform(images), state.step)
+                    fabric.backward(terms.loss.mean())
+                    optimizer.step()
+                    optimizer.zero_grad()
+
+                    state.step += 1
+                    state.add(terms)
+                    done += len(images)
+                    bar.update(len(images))
+                    if state.step % LOOK == 1:
+                        loss = terms.loss.mean().item()
+                        state.check(loss)
+                        bar.set_postfix(loss=f"{loss:.4g}", refresh=False)
+                else:
+                    speed = done / (time.perf_counter() - started)
+                    validation = evaluate(network, objective, data.validation, transform, seed=seed)
+                    state.finish_epoch(n, validation, images_per_second=speed)
+                    on_epoch(state)
+                state.rng = random_state()
+                if checkpoint is not None:
+                    save(state, checkpoint)
                 if interrupted.is_set():
+                    tqdm.write(f"Interrupted after step {state.step}: the state is whole.")
                     break
-                images = fabric.to_device(data.train[chosen])
-                terms = criterion(transform(images), state.step)
-                fabric.backward(terms.loss.mean())
-                optimizer.step()
-                optimizer.zero_grad()
-
-                state.step += 1
-                state.add(terms)
-                done += len(images)
-                bar.update(len(images))
-                if state.step % LOOK == 1:
-                    loss = terms.loss.mean().item()
-                    bar.set_postfix(loss=f"{loss:.4g}", refresh=False)
-                    if not isfinite(loss):
-                        raise FloatingPointError(
-                            f"The loss is {loss} at step {state.step}: try a smaller lr."
-                        )
-            else:
-                seconds = time.perf_counter() - started
-                validation = evaluate(network, objective, data.validation, transform, seed=seed)
-                state.finish_epoch(n, validation, images_per_second=done / seconds)
-                on_epoch(state)
-            state.rng = random_state()
-            if checkpoint is not None:
-                save(state, checkpoint)
-            if interrupted.is_set():
-                tqdm.write(f"Interrupted after step {state.step}: the state is whole, resume it.")
-                break
     network.eval().cpu()
     return state
 
@@ -228,9 +228,10 @@ def evaluate(
     transform = transform or face_transform()
     device = next(model.parameters()).device
     was_training = model.training
+    work = batch_size * _work(model, objective, images, transform)
     model.eval()
     sums = torch.zeros(len(Terms._fields), dtype=torch.float64)
-    with torch.no_grad(), own_random_numbers(seed):
+    with torch.no_grad(), own_random_numbers(seed), threads_worth(work):
         for start in range(0, len(images), batch_size):
             terms = objective(model, transform(images[start : start + batch_size].to(device)))
             sums += torch.stack(terms).cpu().double().sum(1)
@@ -318,6 +319,17 @@ def _batches(n: int, batch_size: int, seed: int, epoch: int) -> tuple[Tensor, ..
     see the same pictures in the same order, and a resumed run finds its place."""
     generator = torch.Generator().manual_seed(seed + 1_000_003 * (epoch + 1))
     return torch.randperm(n, generator=generator).split(batch_size)
+
+
+def _work(model: nn.Module, objective: Objective, images: Tensor, transform: nn.Module) -> int:
+    """Multiply-adds of a forward pass, for one picture."""
+    x = transform(images[:1].to(next(model.parameters()).device))
+    was_training = model.training
+    model.eval()
+    with torch.no_grad(), own_random_numbers(0):
+        work = multiply_adds(model, lambda: objective(model, x))
+    model.train(was_training)
+    return work
 
 
 def _check(data: Data, **numbers: float) -> None:
