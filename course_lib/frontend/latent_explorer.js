@@ -31,10 +31,16 @@ function render({ model, el }) {
     },
   };
   let asked = false;
+  let failed = false; // and said so
   let gone = false;
   let known = JSON.stringify(source.choice);
   const view = latentView(el, source);
 
+  function answered() {
+    asked = false;
+    if (failed) view.say("");
+    failed = false;
+  }
   model.on("change:_choice", () => {
     const choice = model.get("_choice");
     if (JSON.stringify(choice) === known) return; // our own
@@ -48,14 +54,19 @@ function render({ model, el }) {
   });
   model.on("msg:custom", (content, buffers) => {
     if (content.kind === "have") {
-      asked = false;
+      answered();
       for (const [name, tensor] of readTensors(bytes(buffers[0]))) source.tensors.set(name, tensor);
       if (content.facts) {
         source.facts = content.facts;
         view.facts();
       }
     } else if (content.kind === "picture") {
-      source.pictures.set(content.model, bytes(buffers[0]));
+      source.pictures.set(content.model, { choice: content.choice, pixels: bytes(buffers[0]) });
+    } else if (content.kind === "error") {
+      asked = false;
+      failed = true;
+      view.say(`The kernel could not answer. ${content.text}`);
+      return; // to look again at once would be to ask the same again
     }
     view.refresh();
   });
