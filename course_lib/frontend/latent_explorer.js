@@ -36,11 +36,6 @@ function render({ model, el }) {
   let known = JSON.stringify(source.choice);
   const view = latentView(el, source);
 
-  function answered() {
-    asked = false;
-    if (failed) view.say("");
-    failed = false;
-  }
   model.on("change:_choice", () => {
     const choice = model.get("_choice");
     if (JSON.stringify(choice) === known) return; // our own
@@ -53,8 +48,15 @@ function render({ model, el }) {
     view.say(GONE);
   });
   model.on("msg:custom", (content, buffers) => {
+    if (content.kind !== "picture") asked = false;
+    if (content.kind === "error") {
+      failed = true;
+      view.say(`The kernel could not answer. ${content.text}`);
+      return; // to look again at once would be to ask the same again
+    }
+    if (failed) view.say("");
+    failed = false;
     if (content.kind === "have") {
-      answered();
       for (const [name, tensor] of readTensors(bytes(buffers[0]))) source.tensors.set(name, tensor);
       if (content.facts) {
         source.facts = content.facts;
@@ -62,11 +64,6 @@ function render({ model, el }) {
       }
     } else if (content.kind === "picture") {
       source.pictures.set(content.model, { choice: content.choice, pixels: bytes(buffers[0]) });
-    } else if (content.kind === "error") {
-      asked = false;
-      failed = true;
-      view.say(`The kernel could not answer. ${content.text}`);
-      return; // to look again at once would be to ask the same again
     }
     view.refresh();
   });
