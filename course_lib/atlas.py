@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from sklearn.decomposition import PCA
 from torch import Tensor, nn
-from torch.distributions import Distribution, LowRankMultivariateNormal
+from torch.distributions import LowRankMultivariateNormal
 
 from course_lib.models import code
 from course_lib.priors import Density, fit_density, fit_gaussian
@@ -17,7 +17,8 @@ COMPONENTS = 10  # Gaussians of the fitted density, where there are codes enough
 DIRECTIONS = 32  # of the one Gaussian, where there are not
 CELLS = 48  # of the map, a side
 BATCH = 500
-INACTIVE = 0.01  # variance up to which an element of a posterior is unused: evaluation.active_units
+INACTIVE = 0.01  # variance up to which an element counts as unused: evaluation.active_units
+GREY_LEVEL = 2 / 255
 
 
 class Atlas(NamedTuple):
@@ -34,8 +35,8 @@ class Atlas(NamedTuple):
     usual_distance : float
         Median distance of the others' codes to the nearest of `codes`.
     collapsed : bool
-        All pictures have the same code, as far as a decoder can tell: no element of a posterior's
-        mean is active, or nothing but rounding differs. The density is then a ball around it.
+        All pictures have the same code, or nearly, and the decoder makes the same picture of it,
+        within a grey level. The density is then a ball around that code.
     mean, directions : Tensor
         (K,) and (2, K): the middle of the map and its axes, the two principal directions; of a
         code of one element the second is zero. Of a collapsed code, elements 0 and 1.
@@ -74,7 +75,7 @@ def chart(
     Parameters
     ----------
     model : nn.Module
-        With ``encode``; of a posterior, the mean counts.
+        With ``encode``, of a posterior the mean counts, and ``decode``.
     x : Tensor
         Training pictures (n, C, H, W), as the model takes them; a thousand or two.
     factors : mapping from name to Tensor, optional
@@ -100,7 +101,7 @@ def chart(
     n, k = codes.shape
     held_out = torch.arange(n) % 5 == 4
     kept, others = codes[~held_out], codes[held_out]
-    collapsed = _collapsed(model, x[:1], codes)
+    collapsed = _collapsed(model, codes)
     if collapsed:
         density = _ball(kept)
     elif len(kept) > 2 * COMPONENTS * k:
@@ -170,12 +171,15 @@ def all_codes(model: nn.Module, x: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def _collapsed(model: nn.Module, x: Tensor, codes: Tensor) -> bool:
+def _collapsed(model: nn.Module, codes: Tensor) -> bool:
     variance = codes.var(0).max()
-    if isinstance(model.encode(x.to(next(model.parameters()))), Distribution):
-        return bool(variance <= INACTIVE)
-    # A code without a prior has no scale of its own: compare with its size.
-    return bool(variance <= 1e-10 * codes.square().max())
+    if variance <= 1e-10 * codes.square().max():  # nothing but rounding
+        return True
+    # Small codes are not yet the same: a decoder may tell them apart, as an autoencoder's does.
+    return bool(
+        variance <= INACTIVE
+        and model.decode(codes[:100].to(next(model.parameters()))).std(0).mean() < GREY_LEVEL
+    )
 
 
 def _ball(codes: Tensor) -> Density:

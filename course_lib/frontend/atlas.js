@@ -51,7 +51,7 @@ export function verdict(facts, logP, distance) {
   if (facts.collapsed) {
     return {
       where: "collapsed",
-      text: "all pictures have the same code, so no other code is on its map or off it",
+      text: "all pictures have the same code, one point of the map, and decode to the same picture",
     };
   }
   const [low, high] = facts.usual_log_density.map(whole);
