@@ -18,7 +18,7 @@ DIRECTIONS = 32  # of the one Gaussian, where there are not
 CELLS = 48  # of the map, a side
 BATCH = 500
 INACTIVE = 0.01  # variance up to which an element counts as unused: evaluation.active_units
-GREY_LEVEL = 2 / 255
+GREY_LEVEL = 2 / 255  # of pictures in [-1, 1]
 
 
 class Atlas(NamedTuple):
@@ -111,11 +111,7 @@ def chart(
     low, high = density.log_prob(others).quantile(torch.tensor([0.05, 0.95]).double()).tolist()
     kept = kept[torch.linspace(0, len(kept) - 1, min(MOST, len(kept))).long()]
 
-    mean, directions, share = (
-        _plane(codes, seed)
-        if not collapsed
-        else (codes.mean(0), torch.eye(2, k, dtype=codes.dtype), 0.0)
-    )
+    mean, directions, share = _plane(codes, collapsed, seed)
     places = (codes - mean) @ directions.T
     # Not to the furthest code of all: one stray would shrink the map of the others. A collapsed
     # code's map is the prior's: enlarged, a point would look like a world.
@@ -191,11 +187,14 @@ def _ball(codes: Tensor) -> Density:
     return Density(LowRankMultivariateNormal(codes.mean(0), axis, spread))
 
 
-def _plane(codes: Tensor, seed: int) -> tuple[Tensor, Tensor, float]:
+def _plane(codes: Tensor, collapsed: bool, seed: int) -> tuple[Tensor, Tensor, float]:
     """The map's middle (K,), its axes (2, K), and their share of the codes' variance."""
-    count = min(2, codes.shape[1])
+    k = codes.shape[1]
+    if collapsed:  # which has no directions
+        return codes.mean(0), torch.eye(2, k, dtype=codes.dtype), 0.0
+    count = min(2, k)
     pca = PCA(count, svd_solver="randomized", random_state=seed).fit(codes.numpy())
-    directions = torch.zeros(2, codes.shape[1], dtype=codes.dtype)
+    directions = torch.zeros(2, k, dtype=codes.dtype)
     directions[:count] = torch.from_numpy(pca.components_)
     mean = torch.from_numpy(pca.mean_).float()
     return mean, directions, pca.explained_variance_ratio_.sum().item()

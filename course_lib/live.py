@@ -2,7 +2,7 @@
 
 What kernel and view say to each other
 --------------------------------------
-By the widget's traits, which both may set and which always hold the latest:
+By the widget's traits, which hold the latest; the view sets ``_choice`` and ``_values``:
 
 ==============  ======  ===========================================================================
 ``_message``    text    what the kernel must tell the reader, else empty: a choice that it refused,

@@ -243,9 +243,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     def _of_all(self, tensors_of) -> dict[str, Tensor]:
         """Each model's tensors, named by its number."""
         return {
-            f"{number}/{key}": (
-                tensor.float() if tensor.dtype is torch.float64 else tensor
-            ).contiguous()
+            f"{number}/{key}": tensor.contiguous()
             for number, name in enumerate(self._models)
             for key, tensor in tensors_of(name).items()
         }

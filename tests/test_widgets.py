@@ -248,7 +248,7 @@ def test_an_unknown_message_is_refused(make):
 
 
 def test_a_browser_gets_no_number_that_it_cannot_read(make):
-    """As in notebook 04, which computes in float64; safetensors.js knows these three."""
+    """As in notebook 04, which computes in float64; tensors.js knows these three."""
     torch.set_default_dtype(torch.float64)
     try:
         torch.manual_seed(0)

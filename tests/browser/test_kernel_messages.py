@@ -198,9 +198,7 @@ def test_a_collapsed_model_is_said_to_be(open_view):
     model = FullyConnectedVAE(hidden_dim=23, latent_dim=1)
     torch.nn.init.zeros_(model.encoder[2].weight)
     _, element = open_view(model)
-    assert "collapsed: all pictures have the same code, one point of the map" in numbers(
-        element
-    )
+    assert "collapsed: all pictures have the same code, one point of the map" in numbers(element)
     assert element.locator(".course-map").count() == 1
 
 
