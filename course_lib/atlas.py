@@ -17,6 +17,8 @@ COMPONENTS = 10  # Gaussians of the fitted density, where there are codes enough
 DIRECTIONS = 32  # of the one Gaussian, where there are not
 CELLS = 48  # of the map, a side
 BATCH = 500
+INACTIVE = 0.01  # variance up to which an element counts as unused: evaluation.active_units
+GREY_LEVEL = 2 / 255  # of pictures in [-1, 1]
 
 
 class Atlas(NamedTuple):
@@ -32,8 +34,12 @@ class Atlas(NamedTuple):
         What it gives the middle 90 % of the others' codes, in nats.
     usual_distance : float
         Median distance of the others' codes to the nearest of `codes`.
+    collapsed : bool
+        All pictures have the same code, or nearly, and the decoder makes the same picture of it,
+        within a grey level. The density is then a ball around that code.
     mean, directions : Tensor
-        (K,) and (2, K): the middle of the map and its axes, the two principal directions.
+        (K,) and (2, K): the middle of the map and its axes, the two principal directions; of a
+        code of one element the second is zero. Of a collapsed code, elements 0 and 1.
     share : float
         Of the codes' variance, along these two.
     extent : float
@@ -51,6 +57,7 @@ class Atlas(NamedTuple):
     density: Density
     usual_log_density: tuple[float, float]
     usual_distance: float
+    collapsed: bool
     mean: Tensor
     directions: Tensor
     share: float
@@ -68,7 +75,7 @@ def chart(
     Parameters
     ----------
     model : nn.Module
-        With ``encode``; of a posterior, the mean counts.
+        With ``encode``, of a posterior the mean counts, and ``decode``.
     x : Tensor
         Training pictures (n, C, H, W), as the model takes them; a thousand or two.
     factors : mapping from name to Tensor, optional
@@ -94,27 +101,30 @@ def chart(
     n, k = codes.shape
     held_out = torch.arange(n) % 5 == 4
     kept, others = codes[~held_out], codes[held_out]
-    if len(kept) > 2 * COMPONENTS * k:
+    collapsed = _collapsed(model, codes)
+    if collapsed:
+        density = _ball(kept)
+    elif len(kept) > 2 * COMPONENTS * k:
         density = fit_density(kept, COMPONENTS, seed)
     else:
         density = fit_gaussian(kept, min(DIRECTIONS, k - 1, len(kept) // 4), seed)
     low, high = density.log_prob(others).quantile(torch.tensor([0.05, 0.95]).double()).tolist()
     kept = kept[torch.linspace(0, len(kept) - 1, min(MOST, len(kept))).long()]
 
-    pca = PCA(2, svd_solver="randomized", random_state=seed).fit(codes.numpy())
-    directions = torch.from_numpy(pca.components_).float()
-    mean = torch.from_numpy(pca.mean_).float()
+    mean, directions, share = _plane(codes, collapsed, seed)
     places = (codes - mean) @ directions.T
-    # Not to the furthest code of all: one stray would shrink the map of the others.
-    extent = 1.2 * places.abs().flatten().quantile(0.995).item() or 1.0
+    # Not to the furthest code of all: one stray would shrink the map of the others. A collapsed
+    # code's map is the prior's: enlarged, a point would look like a world.
+    extent = 3.0 if collapsed else 1.2 * places.abs().flatten().quantile(0.995).item() or 1.0
     return Atlas(
         codes=kept,
         density=density,
         usual_log_density=(low, high),
         usual_distance=torch.cdist(others, kept).amin(1).median().item(),
+        collapsed=collapsed,
         mean=mean,
         directions=directions,
-        share=pca.explained_variance_ratio_.sum().item(),
+        share=share,
         extent=extent,
         picture=_picture(places, extent),
         activity=codes.var(0),
@@ -152,8 +162,42 @@ def gaussians(density: Density) -> dict[str, Tensor]:
 @torch.inference_mode()
 def all_codes(model: nn.Module, x: Tensor) -> Tensor:
     """Codes (n, K) of pictures, on the CPU."""
-    device = next(model.parameters()).device
-    return torch.cat([code(model, batch.to(device)).float().cpu() for batch in x.split(BATCH)])
+    weight = next(model.parameters())
+    return torch.cat([code(model, batch.to(weight)).float().cpu() for batch in x.split(BATCH)])
+
+
+@torch.inference_mode()
+def _collapsed(model: nn.Module, codes: Tensor) -> bool:
+    variance = codes.var(0).max()
+    if variance <= 1e-10 * codes.square().max():  # nothing but rounding
+        return True
+    # Small codes are not yet the same: a decoder may tell them apart, as an autoencoder's does.
+    return bool(
+        variance <= INACTIVE
+        and model.decode(codes[:100].to(next(model.parameters()))).std(0).mean() < GREY_LEVEL
+    )
+
+
+def _ball(codes: Tensor) -> Density:
+    """A density for codes that are all but one: fitted in all directions, it would be rounding."""
+    codes = codes.double()
+    variance = codes.var(0).mean().clamp(min=1e-6)
+    axis = torch.zeros(codes.shape[1], 1, dtype=codes.dtype)
+    spread = variance.expand(codes.shape[1])
+    return Density(LowRankMultivariateNormal(codes.mean(0), axis, spread))
+
+
+def _plane(codes: Tensor, collapsed: bool, seed: int) -> tuple[Tensor, Tensor, float]:
+    """The map's middle (K,), its axes (2, K), and their share of the codes' variance."""
+    k = codes.shape[1]
+    if collapsed:  # which has no directions
+        return codes.mean(0), torch.eye(2, k, dtype=codes.dtype), 0.0
+    count = min(2, k)
+    pca = PCA(count, svd_solver="randomized", random_state=seed).fit(codes.numpy())
+    directions = torch.zeros(2, k, dtype=codes.dtype)
+    directions[:count] = torch.from_numpy(pca.components_)
+    mean = torch.from_numpy(pca.mean_).float()
+    return mean, directions, pca.explained_variance_ratio_.sum().item()
 
 
 def _picture(places: Tensor, extent: float) -> Tensor:
@@ -161,7 +205,7 @@ def _picture(places: Tensor, extent: float) -> Tensor:
     counts, *_ = np.histogram2d(places[:, 1], places[:, 0], bins=CELLS, range=limits)
     image = torch.from_numpy(counts).float()[None, None].flip(2)  # up is more
     # A cell is a fiftieth of the map: smoothed over a few, single codes become a density.
-    kernel = torch.exp(-(torch.linspace(-2, 2, 9) ** 2) / 2)
+    kernel = torch.exp(-(torch.linspace(-2, 2, 9, dtype=torch.float32) ** 2) / 2)
     kernel = kernel[:, None] * kernel / kernel.sum() ** 2
     image = torch.nn.functional.conv2d(image, kernel[None, None], padding=4)[0, 0]
     # The root shows thin places too.

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 # What frontend/decoder.js can compute, and the name it has there.
 FUNCTIONS = {nn.ReLU: "relu", nn.Tanh: "tanh", nn.Sigmoid: "sigmoid"}
+REACH = (0.1, 1.0, 10.0, 100.0)  # scales of the codes that a decoder is tried with
 
 
 def can_travel(model: nn.Module) -> bool:
@@ -22,8 +23,11 @@ def can_travel(model: nn.Module) -> bool:
     kinds = [type(layer) for layer in decoder]
     if kinds[0] is not nn.Linear or not all(k is nn.Linear or k in FUNCTIONS for k in kinds):
         return False
-    # Nothing may come before, between or after the layers.
-    z = torch.linspace(-1, 1, decoder[0].in_features).to(decoder[0].weight)[None]
+    # Nothing may come before, between or after the layers, however far the sliders go: a decoder
+    # that clips its code is its layers near zero only.
+    weight, generator = decoder[0].weight, torch.Generator().manual_seed(0)
+    z = torch.randn(len(REACH), 8, decoder[0].in_features, generator=generator)
+    z = (z * torch.tensor(REACH)[:, None, None]).flatten(0, 1).to(weight)
     with torch.inference_mode():
         return torch.equal(decoder(z).flatten(1), model.decode(z).flatten(1))
 
@@ -52,21 +56,21 @@ def weights(model: nn.Module, dtype: torch.dtype = torch.float32) -> dict[str, T
 def first(model: nn.Module, codes: Tensor) -> Tensor:
     """The first layer's output for codes (n, K): (n, H)."""
     layer = model.decoder[0]
-    return layer(codes.to(layer.weight)).cpu()
+    return layer(codes.to(layer.weight)).float().cpu()
 
 
 def along(model: nn.Module, directions: Tensor) -> Tensor:
     """What a step along each direction (n, K) adds to the first layer's output: (n, H)."""
     weight = model.decoder[0].weight.detach()
-    return (directions.to(weight) @ weight.T).cpu()
+    return (directions.to(weight) @ weight.T).float().cpu()
 
 
 def columns(model: nn.Module, elements: Iterable[int]) -> Tensor:
     """`along` the axes of some latent elements: (n, H)."""
-    return model.decoder[0].weight.detach()[:, list(elements)].T.contiguous().cpu()
+    return model.decoder[0].weight.detach()[:, list(elements)].T.float().contiguous().cpu()
 
 
 def _bias(layer: nn.Linear) -> Tensor:
     if layer.bias is None:
-        return torch.zeros(layer.out_features)
+        return torch.zeros(layer.out_features, dtype=torch.float32)
     return layer.bias.detach().float()

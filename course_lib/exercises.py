@@ -1,6 +1,7 @@
 """Ask the student before showing: who has predicted a result learns from it."""
 
 from collections.abc import Sequence
+from html import escape
 
 import ipywidgets as w
 
@@ -11,6 +12,7 @@ class Prediction(w.VBox):
     Parameters
     ----------
     question : str
+        Plain text: ``<`` and ``&`` are shown as they are.
     choices : sequence of str
         Two or more, all different.
 
@@ -33,7 +35,7 @@ class Prediction(w.VBox):
         self._lock = w.Button(description="Lock in my prediction", button_style="primary",
                               layout={"width": "auto"})  # fmt: skip
         self._lock.on_click(lambda _: self.lock())
-        label = w.HTML(f"<strong>Predict.</strong> {question}")
+        label = w.HTML(f"<strong>Predict.</strong> {escape(question, quote=False)}")
         super().__init__([label, self._options, self._lock], layout={"align_items": "flex-start"})
 
     def lock(self, choice: str | None = None) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import NamedTuple
 
 import torch
@@ -28,7 +29,7 @@ class ExplorerState(HasTraits):
     image_count, latent_dim : int
         Bounds of what can be chosen.
     models : sequence of str
-        Names of the models, each with a map of its own.
+        Names of the models that have a map to move on.
     origins : sequence of str
         Where codes can come from, of `ORIGINS`.
 
@@ -92,17 +93,6 @@ class ExplorerState(HasTraits):
         """Give one latent element its own value back."""
         self.edits = {e: value for e, value in self.edits.items() if e != element}
 
-    def show(self, element: int) -> None:
-        """Give one more element a slider."""
-        if element not in self.elements:
-            self.elements = [*self.elements, element]
-
-    def hide(self, element: int) -> None:
-        """Take an element's slider away, and its edit with it."""
-        with self.hold_trait_notifications():
-            self.forget(element)
-            self.elements = [e for e in self.elements if e != element]
-
     def reset(self) -> None:
         """Undo all that was done to the code; what is edited, and the sliders, stay."""
         self.choice = {**self.choice, "step": 0.0, "moves": {}, "shift": 0.0, "edits": []}
@@ -119,6 +109,11 @@ class ExplorerState(HasTraits):
 
     @choice.setter
     def choice(self, choice: Mapping) -> None:
+        if choice.keys() != set(CHOICE):
+            raise ValueError(
+                f"The choice names {', '.join(map(str, choice)) or 'nothing'}, but exactly "
+                f"{', '.join(CHOICE)} are expected: change a copy of state.choice."
+            )
         edits = {int(element): float(value) for element, value in choice["edits"]}
         values = {**choice, "edits": edits}
         trial = ExplorerState(self.image_count, self.latent_dim, self.models, self.origins)
@@ -165,11 +160,16 @@ class ExplorerState(HasTraits):
 
     @validate("moves")
     def _check_moves(self, proposal):
+        if proposal.value and not self.models:
+            raise ValueError(
+                "There is no map to move on: give the explorer training pictures, "
+                "training=faces.train."
+            )
         for name, move in proposal.value.items():
             if name not in self.models or len(move) != 2:
                 raise ValueError(
                     f"There is no move {move} of a model {name!r}: give two numbers to one of "
-                    f"{', '.join(self.models) or 'no models'}."
+                    f"{', '.join(self.models)}."
                 )
             for amount in move:
                 _finite(amount, f"The move of {name}")
@@ -245,8 +245,8 @@ def explore(model: nn.Module, code: Tensor, edited: Tensor) -> Exploration:
     Exploration
         On the CPU.
     """
-    device = next(model.parameters()).device
-    before, after = (to_image(model.decode(z.to(device)).cpu()) for z in (code, edited))
+    weight = next(model.parameters())
+    before, after = (to_image(model.decode(z.to(weight)).cpu()) for z in (code, edited))
     return Exploration(
         before,
         after,
@@ -256,9 +256,22 @@ def explore(model: nn.Module, code: Tensor, edited: Tensor) -> Exploration:
     )
 
 
+def snapshot(model: nn.Module) -> nn.Module:
+    """A copy to look at: what becomes of the model's weights or its mode does not change it."""
+    # What a forward pass left behind hangs on its graph, and cannot be copied with it.
+    left = {
+        id(value): value.detach().clone()
+        for module in model.modules()
+        for value in vars(module).values()
+        if isinstance(value, Tensor) and not value.is_leaf
+    }
+    return deepcopy(model, left).requires_grad_(False).eval()
+
+
 def prior_draw(draw: int, latent_dim: int) -> Tensor:
-    """Draw number `draw` from N(0, I), (1, K)."""
-    return torch.randn(1, latent_dim, generator=torch.Generator().manual_seed(draw))
+    """Draw number `draw` from N(0, I), (1, K) float32."""
+    generator = torch.Generator().manual_seed(draw)
+    return torch.randn(1, latent_dim, dtype=torch.float32, generator=generator)
 
 
 def _within(value: int, count: int, name: str) -> int:

@@ -1,9 +1,69 @@
-"""What every explorer is: a live view, and a still picture for readers without a kernel."""
+"""What every explorer is: a live view, and a still picture for readers without a kernel.
 
+What kernel and view say to each other
+--------------------------------------
+By the widget's traits, which hold the latest; the view sets ``_choice`` and ``_values``:
+
+==============  ======  ===========================================================================
+``_message``    text    what the kernel must tell the reader, else empty: a choice that it refused,
+                        a figure that could not be drawn
+``_setup``      dict    (latent explorer) what never changes: names of the models, numbers of images
+                        and elements, shape of a picture, ranges of the sliders
+``_choice``     dict    (latent explorer) `ExplorerState.choice`, all of it at once; the view sets
+                        it at each move, and what is impossible is put back
+``_sliders``    list    (figure explorer) what never changes: a dict for each slider
+``_values``     dict    (figure explorer) number by name; set and put back like ``_choice``
+``_picture``    bytes   (figure explorer) the last figure drawn, a PNG file
+``_alt``        text    (figure explorer) its description
+==============  ======  ===========================================================================
+
+By messages from the view:
+
+- ``{"kind": "rest"}``: the hands are at rest, the still may follow.
+- ``{"kind": "want", "models": bool, "columns": [element], "bases": [[origin, number]]}`` (latent
+  explorer): send these tensors. One is under way at a time.
+
+By messages from the kernel:
+
+- ``{"kind": "have", "facts": [dict] or null}`` answers ``want``, with a safetensors file as its
+  only buffer. The facts, one dict a model, come with the models: ``layers``, names of the
+  decoder's layers after the first, null if it cannot travel; ``atlas``, null or the numbers of an
+  `Atlas`.
+- ``{"kind": "picture", "model": number, "choice": dict}``, after each choice and after the models:
+  what the kernel decoded for a model whose decoder cannot travel; the only buffer is the edited
+  picture. It counts for this choice, no other.
+- ``{"kind": "error", "text": text}``: a message of the view, or its choice, made the kernel raise.
+  Nothing else will come of it; the view may ask again.
+
+Names of the tensors; pictures are uint8 (C, H, W), all numbers float32 but where it says float16.
+Those of model m, which all but the first have in their names, are ``m/…``:
+
+=================================  ================================================================
+``original/I``                     image I as the models see it
+``m/base/ORIGIN/N/code``           the unedited code (1, K): of image N, or draw N of the origin
+``m/base/ORIGIN/N/first``          the first layer's output for it (1, H), if the decoder travels
+``m/base/ORIGIN/N/picture``        what it decodes to, if not
+``m/L/weight``, ``m/L/bias``       of linear layer L, counted from 1 after the first: (in, out),
+                                   float16 in the demo's page, and (out,)
+``m/column/E``, ``m/all``,         what a step of element E, of all elements, or along the map's two
+``m/plane``                        axes adds to the first layer's output: (H,), (1, H), (2, H)
+``m/atlas/codes``                  of training pictures (N, K), float16
+``m/atlas/mean``, ``directions``   (K,) and (2, K), of the map
+``m/atlas/picture``                uint8 (48, 48)
+``m/density/…``                    ``constant``, ``means``, ``rows``, ``round``, ``sign``: the
+                                   fitted density, as `atlas.gaussians` says
+=================================  ================================================================
+
+A tensor never changes under its name, so the view keeps what it has.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 import anywidget
 from IPython.display import display
+from traitlets import Unicode
 
 from course_lib.bundle import bundle, style
 from course_lib.figures import AltFigure
@@ -19,6 +79,7 @@ class LiveFigure(anywidget.AnyWidget):
     """
 
     _css: ClassVar[str] = style()
+    _message = Unicode().tag(sync=True)
 
     def __init_subclass__(cls, frontend: str | None = None, **kwargs):
         if frontend is not None:  # traitlets makes subclasses of its own
@@ -47,11 +108,21 @@ class LiveFigure(anywidget.AnyWidget):
         super().close()
 
     def _on_message(self, widget, content: dict, buffers) -> None:
-        if content.get("kind") == "rest":
-            for handle in self._stills:
-                handle.update(self.still())
-        else:
-            self.answer(content)
+        with self._errors_told():
+            if content.get("kind") == "rest":
+                for handle in self._stills:
+                    handle.update(self.still())
+            else:
+                self.answer(content)
+
+    @contextmanager
+    def _errors_told(self) -> Iterator[None]:
+        """Tell the view of an error in a block, so that it does not wait for what will not come."""
+        try:
+            yield
+        except Exception as error:
+            self.send({"kind": "error", "text": f"{type(error).__name__}: {error}"})
+            raise
 
     def _ipython_display_(self) -> None:
         data, metadata = super()._repr_mimebundle_()

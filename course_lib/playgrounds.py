@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from traitlets import Bytes, Dict, Float, HasTraits, List, Unicode
 
 from course_lib import densities, theory
+from course_lib.explorer import snapshot
 from course_lib.figures import AltFigure
 from course_lib.interpolation import path, strip_figure
 from course_lib.live import LiveFigure
@@ -80,7 +81,7 @@ class FigureExplorer(LiveFigure, frontend="figure_explorer"):
     state : Numbers
         ``explorer.state.mu = 0.5`` moves the slider and draws; a slider sets the state.
     figure : AltFigure
-        What is on screen.
+        What is on screen: where `draw` raises, the last figure it made, under its error.
 
     Raises
     ------
@@ -98,9 +99,9 @@ class FigureExplorer(LiveFigure, frontend="figure_explorer"):
     def __init__(self, draw: Callable[..., AltFigure], sliders: Mapping[str, Slider | tuple]):
         ranges = {name: Slider(*slider) for name, slider in sliders.items()}
         self.state, self._draw = Numbers(ranges), draw
-        self.figure = self._drawn()
+        self.figure, picture = self._drawn()
         described = [_describe(name, slider) for name, slider in ranges.items()]
-        super().__init__(_sliders=described, **self._on_screen())
+        super().__init__(_sliders=described, **picture, _values=self.state.trait_values())
         self.state.observe(self._refresh)
         self.observe(self._move, "_values")
 
@@ -117,28 +118,32 @@ class FigureExplorer(LiveFigure, frontend="figure_explorer"):
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self.state}"
 
-    def _drawn(self) -> AltFigure:
+    def _drawn(self) -> tuple[AltFigure, dict]:
         figure = self._draw(**self.state.trait_values())
         if not isinstance(figure, AltFigure):
             raise TypeError(
                 f"draw returned a {type(figure).__name__}, but a figure with its description is "
                 "expected: return one of plots' figures, or an AltFigure."
             )
-        return figure
-
-    def _on_screen(self) -> dict:
-        return {
-            "_values": self.state.trait_values(),
-            "_picture": self.figure.png(compression=1),
-            "_alt": self.figure.alt,
-        }
+        return figure, {
+            "_picture": figure.png(compression=1), "_alt": figure.alt, "_message": "",
+        }  # fmt: skip
 
     def _refresh(self, change) -> None:
-        """The state has changed: draw, and bring the view in line."""
-        self.figure = self._drawn()
-        with self.hold_sync():  # one message
-            for name, value in self._on_screen().items():
-                setattr(self, name, value)
+        """The state has changed: draw, and bring the view in line, even if there is no picture."""
+        news = {}
+        try:
+            self.figure, news = self._drawn()
+        except Exception as error:
+            news = {
+                "_message": f"At {self.state}, draw raised {type(error).__name__}: {error}. The "
+                "picture is the last one that it drew."
+            }
+            raise
+        finally:
+            with self.hold_sync():  # one message
+                for name, value in {"_values": self.state.trait_values(), **news}.items():
+                    setattr(self, name, value)
 
     def _move(self, change) -> None:
         """The view has changed, or was told by `_refresh`."""
@@ -203,7 +208,8 @@ def interpolation_strip(
     if not named:
         raise ValueError("interpolation_strip got no models: pass one, or a dict from name to it.")
     transform = transform or face_transform()
-    paths = [path(name, model, a, b, transform, steps) for name, model in named.items()]
+    # A copy, because the codes of its ends are encoded once, and decoded at each move.
+    paths = [path(name, snapshot(model), a, b, transform, steps) for name, model in named.items()]
     return FigureExplorer(partial(strip_figure, paths), {"t": Slider(0, 1, t, 0.01)})
 
 

@@ -120,7 +120,10 @@ def fit_gaussian(codes: Tensor, directions: int = 32, seed: int = 0) -> Density:
     pca = PCA(directions, svd_solver="randomized", random_state=seed).fit(codes.numpy())
     variance = max(pca.noise_variance_, _floor(codes))
     if variance == 0:
-        raise ValueError(f"All {n} codes are the same, so no other has a density: train the model.")
+        raise ValueError(
+            f"All {n} codes are the same, so no other has a density: the model has collapsed, or "
+            "was not trained."
+        )
     scale = np.sqrt(np.clip(pca.explained_variance_ - variance, 0, None))
     distribution = LowRankMultivariateNormal(
         torch.from_numpy(pca.mean_),

@@ -7,7 +7,7 @@ from math import ceil, floor
 import safetensors.torch
 import torch
 from torch import Tensor, nn
-from traitlets import Dict, Unicode
+from traitlets import Dict
 
 from course_lib import decoders, plots
 from course_lib.atlas import Atlas, all_codes, chart, gaussians
@@ -20,6 +20,7 @@ from course_lib.explorer import (
     edit,
     explore,
     prior_draw,
+    snapshot,
 )
 from course_lib.faces import FACTORS
 from course_lib.figures import AltFigure
@@ -44,7 +45,8 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     ----------
     models : nn.Module, or mapping from name to nn.Module
         With ``encode`` and ``decode``; several are shown one below the other and moved by the
-        same controls, as far as the smallest latent space reaches.
+        same controls, as far as the smallest latent space reaches. The explorer looks at a copy
+        in evaluation mode: after more training, make a new one.
     images : Tensor
         uint8 (n, C, H, W) to choose from; a few dozen, not a whole data set.
     transform : nn.Module, optional
@@ -77,7 +79,6 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
 
     _setup = Dict().tag(sync=True)
     _choice = Dict().tag(sync=True)
-    _message = Unicode().tag(sync=True)
 
     def __init__(
         self,
@@ -89,7 +90,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         training: Tensor | None = None,
         factors: Tensor | Mapping[str, Tensor] | None = None,
     ):
-        self._models = _named(models)
+        self._models = {name: snapshot(model) for name, model in _named(models).items()}
         transform = transform or face_transform()
         self._x = transform(images)
         self._codes = {name: all_codes(model, self._x) for name, model in self._models.items()}
@@ -97,7 +98,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         self.atlases = _atlases(self._models, transform, training, factors)
         smallest = min(codes.shape[1] for codes in self._codes.values())
         origins = ORIGINS if self.atlases else ORIGINS[:2]
-        self.state = ExplorerState(len(images), smallest, tuple(self._models), origins)
+        self.state = ExplorerState(len(images), smallest, tuple(self.atlases), origins)
         self.state.elements = list(elements)
         super().__init__(_setup=self._describe(), _choice=self.state.choice)
         self.state.observe(self._show)
@@ -127,11 +128,13 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             columns,
             difference_of=("reconstruction", "edited"),
             gain=GAIN,
-            title=f"Latent explorer: {self.state}",
+            title=f"Latent explorer: {self.state}{self._collapsed()}",
         )
 
     def answer(self, content: dict) -> None:
         """Send what the view wants."""
+        if content.get("kind") != "want":
+            super().answer(content)
         facts, tensors = self.parts(content)
         self.send({"kind": "have", "facts": facts}, [safetensors.torch.save(tensors)])
         if content["models"]:
@@ -174,7 +177,12 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         super().close()
 
     def __repr__(self) -> str:
-        return f"LatentExplorer of {', '.join(self._models)}: {self.state}"
+        return f"LatentExplorer of {', '.join(self._models)}: {self.state}{self._collapsed()}"
+
+    def _collapsed(self) -> str:
+        """In words, which models have."""
+        names = [name for name, atlas in self.atlases.items() if atlas.collapsed]
+        return f". Collapsed, one code for all pictures: {', '.join(names)}" if names else ""
 
     @property
     def _origin(self) -> tuple[str, int]:
@@ -228,6 +236,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
                 "usual_distance": atlas.usual_distance,
                 "share": atlas.share,
                 "extent": atlas.extent,
+                "collapsed": atlas.collapsed,
             },
         }
 
@@ -268,7 +277,8 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         if self._choice != self.state.choice:
             self._message = ""
             self._choice = self.state.choice
-            self._send_pictures()
+            with self._errors_told():
+                self._send_pictures()
 
     def _choose(self, change) -> None:
         """The view has changed, or was told by `_show`."""
@@ -281,7 +291,8 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             self._choice = self.state.choice
         else:
             self._message = ""
-            self._send_pictures()
+            with self._errors_told():
+                self._send_pictures()
 
     def _send_pictures(self) -> None:
         """Decode for the models whose decoders cannot go to the browser."""

@@ -1,5 +1,7 @@
 """Maps of codes: against closed forms, and numbers made to order."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -19,6 +21,9 @@ class Codes(nn.Module):
 
     def encode(self, x):
         return x.flatten(1)
+
+    def decode(self, z):
+        return z
 
 
 def normal(n, scales, seed=0):
@@ -127,6 +132,61 @@ def test_one_gaussian_is_probabilistic_pca():
     drawn = density.sample(4000, seed=1)
     assert torch.equal(drawn, density.sample(4000, seed=1))
     assert drawn.var(0)[:2].numpy() == pytest.approx(x.var(0)[:2], rel=0.1)
+
+
+def test_a_code_of_one_element_has_a_map():
+    codes = normal(300, [2.0])
+    atlas = of(codes, factors={"smile": codes[:, 0]})
+    assert atlas.directions.abs().tolist() == [[1.0], [0.0]]
+    assert atlas.share == pytest.approx(1) and not atlas.collapsed
+    rows = atlas.picture.sum(1).nonzero()
+    assert rows.min() > 18 and rows.max() < 28  # a line through the middle
+    assert by_formula(gaussians(atlas.density), codes[7]) == pytest.approx(
+        atlas.density.log_prob(codes[7:8]).item(), rel=1e-4, abs=1e-2
+    )
+    assert atlas.tracks == [("smile", pytest.approx(1))]
+
+
+class Deaf(Codes):
+    """Its decoder does not listen to the code, as after a posterior collapse."""
+
+    def decode(self, z):
+        return 1e-3 * z
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("k", [1, 2, 4, 90])
+@pytest.mark.parametrize(("model", "spread"), [(Deaf(), 0.0), (Deaf(), 0.05), (Codes(), 0.0)])
+def test_a_collapsed_code_has_a_map_that_says_so(model, spread, k):
+    codes = 0.3 + spread * normal(400, [1.0] * k)
+    atlas = chart(model, codes[:, None, None], factors={"smile": normal(400, [1.0])[:, 0]})
+    assert atlas.collapsed
+    assert atlas.extent == 3  # of the prior's, not a point enlarged
+    lit = atlas.picture.nonzero()
+    assert lit.min() > 15 and lit.max() < 33  # but a point in the middle
+    numbers = [*atlas.usual_log_density, atlas.usual_distance, atlas.share, atlas.extent]
+    assert all(map(math.isfinite, numbers))
+    assert (atlas.density.sample(5) - 0.3).abs().max() < max(0.01, 6 * spread)
+    for z in (codes[7], codes[7] + 1):
+        exact = atlas.density.log_prob(z[None]).item()
+        assert by_formula(gaussians(atlas.density), z) == pytest.approx(exact, rel=1e-3, abs=0.1)
+
+
+def test_codes_that_a_decoder_tells_apart_have_not_collapsed():
+    assert not of(normal(400, [0.03, 0.05])).collapsed
+    assert not chart(Deaf(), normal(400, [3.0, 0.0])[:, None, None]).collapsed
+    assert of(1000 + 1e-5 * normal(400, [1.0, 1.0])).collapsed  # rounding
+
+
+def test_a_map_does_not_follow_the_default_type(atlas):
+    torch.set_default_dtype(torch.float64)
+    try:
+        again = of(normal(1500, [3.0, 2.0, 0.5, 1.0]).float())
+        parts = gaussians(again.density)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    tensors = [again.codes, again.mean, again.directions, again.activity, *parts.values()]
+    assert {tensor.dtype for tensor in tensors} == {torch.float32}
 
 
 def test_wrong_codes_get_one_clear_sentence():

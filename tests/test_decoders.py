@@ -81,3 +81,32 @@ def test_what_cannot_travel():
 
     assert not decoders.can_travel(Brighter(SHAPE, HIDDEN, LATENT))
     assert not decoders.can_travel(nn.Linear(2, 3))
+
+
+@pytest.mark.parametrize("limit", [0.05, 3, 9.5, 60])
+def test_what_differs_far_out_only_cannot_travel(limit):
+    """The sliders go to ±10, the shift adds 5, and Python sets any number."""
+
+    class Clipped(FullyConnectedVAE):
+        def decode(self, z):
+            return super().decode(torch.cat([z[:, :3], z[:, 3:].clamp(-limit, limit)], dim=1))
+
+    torch.manual_seed(0)
+    model = Clipped(SHAPE, HIDDEN, 4)
+    assert not decoders.can_travel(model)
+    model = Clipped(SHAPE, HIDDEN, 3)  # whose elements none is clipped
+    assert decoders.can_travel(model)
+
+
+def test_what_travels_is_float32():
+    torch.manual_seed(0)
+    model = FullyConnectedVAE(SHAPE, HIDDEN, LATENT).double()
+    assert decoders.can_travel(model)
+    code = torch.ones(1, LATENT)
+    sent = [
+        *decoders.weights(model).values(),
+        decoders.first(model, code),
+        decoders.along(model, code),
+        decoders.columns(model, [1]),
+    ]
+    assert {tensor.dtype for tensor in sent} == {torch.float32}

@@ -35,6 +35,11 @@ def test_reveal_speaks_to_what_was_predicted(ask, capsys, choice, words):
     assert capsys.readouterr().out.strip() == words
 
 
+def test_a_question_is_shown_as_it_is_written():
+    label = Prediction("Is a < b & b > c?", CHOICES).children[0].value
+    assert label == "<strong>Predict.</strong> Is a &lt; b &amp; b &gt; c?"
+
+
 def test_lock_without_an_answer_waits_for_one(ask):
     ask.lock()
     assert ask.choice is None

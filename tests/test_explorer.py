@@ -8,8 +8,8 @@ from torch import nn
 
 from course_lib import latents, transforms
 from course_lib.evaluation import pixel_change
-from course_lib.explorer import CHOICE, ExplorerState, edit, explore, prior_draw
-from course_lib.models import FullyConnectedAutoencoder
+from course_lib.explorer import CHOICE, ExplorerState, edit, explore, prior_draw, snapshot
+from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
 
 SHAPE, LATENT = (3, 6, 5), 17
 NO_MOVE = (torch.zeros(2, LATENT), (0.0, 0.0))
@@ -36,12 +36,6 @@ def test_state_edits_forgets_and_resets(state):
     assert (state.step, state.target, state.moves) == (0.0, 3, {})
 
 
-def test_hiding_an_element_undoes_its_edit(state):
-    state.edits = {3: 2.0, 11: 8.0}
-    state.hide(3)
-    assert (state.edits, state.elements) == ({11: 8.0}, [11])
-
-
 def test_state_tells_its_observers(state):
     seen = []
     state.observe(lambda change: seen.append((change.name, change.new)), ["edits", "shift"])
@@ -53,7 +47,7 @@ def test_state_tells_its_observers(state):
 def test_a_choice_goes_out_and_comes_back(state):
     state.image, state.origin, state.draw, state.target, state.step = 1, "prior", 5, 2, 0.25
     state.moves, state.shift, state.edits = {"AE": (0.5, -1)}, -0.5, {3: 2.0, 11: 8.0}
-    state.show(7)
+    state.elements = [*state.elements, 7]
     choice = state.choice
     assert choice == {
         "image": 1,
@@ -90,12 +84,21 @@ def test_a_choice_goes_out_and_comes_back(state):
         (lambda state: setattr(state, "shift", math.nan), "The shift is nan"),
         (lambda state: state.set_element(LATENT, 1.0), "no element 17: choose one from 0 to 16"),
         (lambda state: state.set_element(3, math.inf), "element 3 is inf"),
-        (lambda state: state.show(-1), "no element -1"),
+        (lambda state: setattr(state, "elements", [-1]), "no element -1"),
         (lambda state: setattr(state, "edits", dict.fromkeys(range(13), 1.0)), "at most 12"),
         (
             lambda state: setattr(state, "choice", {**state.choice, "shift": 2.0, "target": 9}),
             "no image 9",
         ),
+        (
+            lambda state: setattr(state, "choice", {**state.choice, "zoom": 2}),
+            "names .*, elements, zoom, but exactly image, .*, elements are expected",
+        ),
+        (
+            lambda state: setattr(state, "choice", {"image": 1, "shift": 2.0}),
+            "names image, shift, but exactly image, origin",
+        ),
+        (lambda state: setattr(state, "choice", {}), "names nothing, but exactly image, origin"),
     ],
 )
 def test_impossible_choices_change_nothing(state, change, sentence):
@@ -111,6 +114,15 @@ def test_without_a_density_none_can_be_drawn_from():
     with pytest.raises(ValueError, match="training=faces.train"):
         state.origin = "density"
     assert state.origin == "image"
+
+
+def test_without_a_map_nothing_moves_on_it():
+    state = ExplorerState(4, LATENT)
+    with pytest.raises(ValueError, match="no map to move on: .*training=faces.train"):
+        state.moves = {"AE": (1, 2)}
+    assert state.moves == {}
+    state.choice = {**state.choice, "shift": 1.0}  # that has no moves either
+    assert state.shift == 1
 
 
 def test_a_state_needs_something_to_choose_from():
@@ -160,6 +172,29 @@ def test_draws_from_the_prior_are_numbered():
     draws = torch.cat([prior_draw(i, LATENT) for i in range(300)])
     assert draws.mean().abs() < 0.05  # five standard errors are 0.07
     assert draws.std().item() == pytest.approx(1, abs=0.05)
+
+
+def test_draws_do_not_follow_the_default_type():
+    expected = prior_draw(3, LATENT)
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert torch.equal(prior_draw(3, LATENT), expected)  # the type too
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_a_snapshot_stays_what_it_was():
+    torch.manual_seed(1)
+    model = FullyConnectedVAE(SHAPE, 13, LATENT)
+    model.last = model.encode(torch.zeros(1, *SHAPE)).mean  # on a graph, as students keep it
+    code, before = numbers(1, 0), model.decode(numbers(1, 0))
+    copy = snapshot(model)
+    with torch.no_grad():
+        model.decoder[2].weight += 1
+    assert torch.equal(copy.decode(code), before) and not copy.decode(code).requires_grad
+    assert torch.equal(copy.last, model.last)
+    assert model.training and not copy.training
+    assert model.decode(code).requires_grad
 
 
 def test_a_model_of_any_kind_is_decoded(state):

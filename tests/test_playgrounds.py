@@ -164,6 +164,68 @@ def test_a_name_that_no_slider_has_is_put_back_too(explorer):
     assert told(explorer, "_values")[-1] == {"height": 0.5, "width": 4}
 
 
+def stumbling(height, width):
+    """A student's draw, with an error at some numbers."""
+    return draw(1 / height, width)
+
+
+@pytest.fixture
+def stumbler(explorer):
+    explorer._draw = stumbling
+    explorer.state.height = 2
+    explorer.sent.clear()
+    return explorer
+
+
+def assert_in_line(explorer, before):
+    """At height 0, with the error and the picture before it."""
+    assert (explorer.state.height, explorer._values["height"]) == (0, 0)
+    assert explorer._message == (
+        "At height 0, width 4, draw raised ZeroDivisionError: float division by zero. The picture "
+        "is the last one that it drew."
+    )
+    assert explorer._picture == before
+    assert explorer.still().alt == explorer._alt == "A line <4, 0.5>."
+
+
+def test_a_draw_that_raises_leaves_its_last_picture_and_its_error(stumbler):
+    before = stumbler._picture
+    with pytest.raises(ZeroDivisionError):  # to the kernel, which shows where
+        move(stumbler, height=0)
+    assert_in_line(stumbler, before)
+    assert len(told(stumbler, "_message")) == 1
+    move(stumbler, height=1)
+    assert (stumbler._message, stumbler._alt) == ("", "A line <4, 1>.")
+
+
+def test_a_draw_that_raises_from_python_too(stumbler):
+    before = stumbler._picture
+    with pytest.raises(ZeroDivisionError):
+        stumbler.state.height = 0
+    assert_in_line(stumbler, before)
+    assert told(stumbler, "_values") == [{"height": 0, "width": 4}]
+    stumbler._draw = lambda **numbers: "no figure"
+    with pytest.raises(TypeError, match="draw returned a str"):
+        stumbler.state.width = 5
+    assert stumbler._message.startswith("At height 0, width 5, draw raised TypeError")
+    stumbler._draw = draw
+    stumbler.state.height = 1
+    assert (stumbler._message, stumbler._alt) == ("", "A line <5, 1>.")
+
+
+def test_a_figure_that_cannot_be_drawn_leaves_the_last(stumbler):
+    def misspelt(height, width):
+        figure = draw(height, width)
+        figure.axes[0].set_title(r"$\no{such}$")  # noticed only when the PNG is made
+        return figure
+
+    stumbler._draw, before = misspelt, stumbler.figure
+    with pytest.raises(ValueError, match="no"):
+        stumbler.state.height = 1
+    assert "draw raised ValueError" in stumbler._message
+    assert stumbler.figure is before
+
+
 def test_two_explorers_do_not_disturb_each_other(explorer):
     other = FigureExplorer(draw, SLIDERS)
     other.state.width = 8
@@ -322,14 +384,15 @@ def test_a_walk_decodes_one_picture_per_model_and_move():
     models = {"AE": FullyConnectedAutoencoder(SHAPE, 17), "VAE": FullyConnectedVAE(SHAPE, 11, 7)}
     a, b = torch.randint(256, (2, 1, *SHAPE), dtype=torch.uint8)
     transform = face_transform(crop=None, size=SHAPE[1:])
-    explorer = interpolation_strip(models, a, b, transform, steps=4, t=0.25)
-    assert explorer.state.t == 0.25
-    assert "4 pictures decoded" in explorer._alt and "t = 0.25" in explorer._alt
-
     batches = []
     for model in models.values():
         decode = model.decode
         model.decode = lambda z, decode=decode: batches.append(z) or decode(z)
+    explorer = interpolation_strip(models, a, b, transform, steps=4, t=0.25)
+    assert explorer.state.t == 0.25
+    assert "4 pictures decoded" in explorer._alt and "t = 0.25" in explorer._alt
+
+    batches.clear()
     move(explorer, t=0.75)
     assert [len(z) for z in batches] == [1, 1]
     first, last = (models["VAE"].encode(transform(face)).mean for face in (a, b))
@@ -338,6 +401,20 @@ def test_a_walk_decodes_one_picture_per_model_and_move():
     assert explorer._picture == strip_figure(ways, 0.75).png(compression=1)
     with pytest.raises(ValueError, match="from 0 to 1"):
         explorer.state.t = 1.5
+    explorer.close()
+
+
+def test_a_walk_is_of_the_model_as_it_was():
+    torch.manual_seed(0)
+    model = FullyConnectedVAE(SHAPE, 11, 7)
+    a, b = torch.randint(256, (2, 1, *SHAPE), dtype=torch.uint8)
+    explorer = interpolation_strip(model, a, b, face_transform(crop=None, size=SHAPE[1:]))
+    before = explorer._picture
+    with torch.no_grad():
+        model.decoder[2].bias += 1
+    move(explorer, t=0.75)
+    move(explorer, t=0.5)
+    assert explorer._picture == before
     explorer.close()
 
 

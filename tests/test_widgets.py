@@ -3,6 +3,7 @@
 import base64
 import gc
 import io
+import json
 
 import numpy as np
 import pytest
@@ -135,6 +136,29 @@ def test_what_is_seen_is_the_edit_of_each_models_own_code(make, models, images):
         explorer.state.set_element(LATENT, 1.0)
 
 
+def test_without_a_map_no_model_moves_on_it(make):
+    explorer = make()
+    with pytest.raises(ValueError, match="no map to move on: .*training=faces.train"):
+        explorer.state.moves = {"VAE": (1.0, -2.0)}
+    assert explorer.seen["VAE"].change.changed == 0
+
+
+def test_more_training_does_not_reach_an_open_explorer(make, models):
+    explorer = make(training=pictures(80, seed=5))
+    explorer.state.edits = {3: 2.0}
+    before, told = explorer.seen, ask(explorer, columns=[3], bases=[["image", 0]])
+    with torch.no_grad():
+        for parameter in (p for model in models.values() for p in model.parameters()):
+            parameter.add_(0.1)
+    explorer.state.image = 1
+    explorer.state.image = 0
+    for name, seen in before.items():
+        assert torch.equal(explorer.seen[name].edited, seen.edited)
+    tensors, facts = ask(explorer, columns=[3], bases=[["image", 0]])
+    assert facts == told[1]
+    assert all(torch.equal(tensor, told[0][name]) for name, tensor in tensors.items())
+
+
 def test_draws_are_decoded_in_place_of_a_face(make):
     explorer = make(training=pictures(80, seed=5))
     explorer.state.origin, explorer.state.draw = "prior", 7
@@ -223,6 +247,94 @@ def test_an_unknown_message_is_refused(make):
         make().answer({"kind": "dance"})
 
 
+def test_a_browser_gets_no_number_that_it_cannot_read(make):
+    """As in notebook 04, which computes in float64; tensors.js knows these three."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        torch.manual_seed(0)
+        models = {
+            "AE": FullyConnectedAutoencoder(SHAPE, LATENT).float(),
+            "VAE": FullyConnectedVAE(SHAPE, HIDDEN, LATENT),
+            "conv": Convolutional().float(),
+        }
+        explorer = make(models, training=pictures(80, seed=5))
+        bases = [["image", 1], ["prior", 5], ["density", 2]]
+        tensors, _ = ask(explorer, columns=[3], bases=bases)
+        explorer.state.origin = "prior"
+        assert all(seen.edited.dtype == torch.uint8 for seen in explorer.seen.values())
+    finally:
+        torch.set_default_dtype(torch.float32)
+    wrong = {
+        name: tensor.dtype
+        for name, tensor in tensors.items()
+        if tensor.dtype not in {torch.float32, torch.float16, torch.uint8}
+    }
+    assert wrong == {}
+    assert torch.equal(tensors["0/base/prior/5/code"], prior_draw(5, LATENT))
+
+
+@pytest.mark.parametrize("message", [{**WANT, "bases": [["image", 99]]}, {"kind": "dance"}])
+def test_an_error_of_the_kernel_is_told_to_the_view(make, message):
+    explorer = make()
+    with pytest.raises(Exception) as raised:
+        explorer._on_message(explorer, message, [])
+    [(content, buffers)] = explorer.sent
+    text = f"{type(raised.value).__name__}: {raised.value}"
+    assert (content, buffers) == ({"kind": "error", "text": text}, ())
+    assert ask(explorer, bases=[["image", 1]])[1]  # and the next is answered
+
+
+def test_an_error_while_the_kernel_decodes_is_told_too(make):
+    torch.manual_seed(2)
+    explorer = make(Convolutional())
+
+    def fail(z):
+        raise RuntimeError("no memory left")
+
+    explorer._models["model"].decode = fail
+    with pytest.raises(RuntimeError):
+        explorer.set_state({"_choice": {**explorer._choice, "shift": 2.0}})
+    [(content, _)] = explorer.sent
+    assert content == {"kind": "error", "text": "RuntimeError: no memory left"}
+
+
+# Models that use one element, or none
+
+
+def collapsed(latent_dim=LATENT):
+    """A VAE that ignores its input, as a posterior collapse leaves it."""
+    model = FullyConnectedVAE(SHAPE, HIDDEN, latent_dim)
+    nn.init.zeros_(model.encoder[2].weight)
+    return model
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2])
+def test_few_elements_have_a_map(make, latent_dim):
+    torch.manual_seed(0)
+    explorer = make(FullyConnectedVAE(SHAPE, HIDDEN, latent_dim), training=pictures(80, seed=5))
+    explorer.state.moves = {"model": (1.0, 2.0)}
+    explorer.state.origin = "density"
+    assert explorer.still().alt
+    tensors, facts = ask(explorer, bases=[["density", 0]])
+    assert tensors["0/atlas/directions"].shape == (2, latent_dim)
+    json.dumps(facts, allow_nan=False)  # a browser reads no NaN
+
+
+@pytest.mark.parametrize("latent_dim", [1, LATENT])
+def test_a_collapsed_model_is_shown_and_said_to_be(make, latent_dim):
+    torch.manual_seed(0)
+    models = {"dead": collapsed(latent_dim), "alive": FullyConnectedAutoencoder(SHAPE, LATENT)}
+    explorer = make(models, training=pictures(80, seed=5), factors=torch.rand(80, 16))
+    for origin in ("image", "prior", "density"):
+        explorer.state.origin = origin
+        _, facts = ask(explorer, bases=[[origin, 0]])
+        assert [fact["atlas"]["collapsed"] for fact in facts] == [True, False]
+        json.dumps(facts, allow_nan=False)
+    for said in (repr(explorer), explorer.still().alt):
+        assert "Collapsed, one code for all pictures: dead" in said
+        assert "alive" not in said.partition("Collapsed")[2].partition(". ")[0]
+
+
 # The still
 
 
@@ -282,7 +394,7 @@ def test_close_leaves_nothing_behind(models, images):
     before = set(_instances)
     for _ in range(100):
         explorer = LatentExplorer(models, images, transform=transform)
-        explorer.state.show(5)
+        explorer.state.elements = [0, 5]
         explorer.close()
         explorer.close()
     assert set(_instances) == before

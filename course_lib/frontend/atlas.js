@@ -45,9 +45,15 @@ export function place(mean, directions, code) {
   });
 }
 
-/** In words: is the code on the map, and how near is the next training picture's? */
+/** In words: is there a map, is the code on it, and how near is the next training picture's? */
 export function verdict(facts, logP, distance) {
   const whole = (value) => (Math.round(value) || 0).toFixed(0).replace("-", "\u2212"); // no -0
+  if (facts.collapsed) {
+    return {
+      where: "collapsed",
+      text: "all pictures have the same code, one point of the map, and decode to the same picture",
+    };
+  }
   const [low, high] = facts.usual_log_density.map(whole);
   const where = logP < facts.usual_log_density[0] ? "off the map" : "on the map";
   return {

@@ -2,9 +2,8 @@
 
 /** The edited code, and what the decoder's first layer makes of it (null if that is not here). */
 export function edited(choice, name, tensor) {
-  const [origin, number] = originOf(choice);
-  let code = new Float32Array(tensor(`base/${origin}/${number}/code`));
-  const start = tensor(`base/${origin}/${number}/first`);
+  let code = new Float32Array(tensor(`${baseOf(choice)}/code`));
+  const start = tensor(`${baseOf(choice)}/first`);
   const first = start && new Float32Array(start);
   const add = (values, amount) => {
     if (first) for (let i = 0; i < first.length; i++) first[i] += amount * values[i];
@@ -40,6 +39,11 @@ export function originOf(choice) {
   return [choice.origin, choice.origin === "image" ? choice.image : choice.draw];
 }
 
+/** The name that begins the names of the unedited code's tensors. */
+export function baseOf(choice) {
+  return `base/${originOf(choice).join("/")}`;
+}
+
 /** Row `i` of a matrix with rows of `n`. */
 export function slice(values, i, n) {
   return values.subarray(i * n, i * n + n);
@@ -48,10 +52,12 @@ export function slice(values, i, n) {
 /** Python that makes the edited picture again; `model`, `images` and `transform` must be there. */
 export function python(choice, name) {
   const [origin, number] = originOf(choice);
-  const face = (i) => `models.code(model, transform(images[${i}:${i + 1}]))`;
+  // Detached, because what is still on a graph may not be written into: no training follows here.
+  const face = (i) => `models.code(model, transform(images[${i}:${i + 1}])).detach()`;
   const start = {
     image: face(number),
-    prior: `torch.randn(1, model.latent_dim, generator=torch.Generator().manual_seed(${number}))`,
+    prior: "torch.randn(1, model.latent_dim, dtype=torch.float32, " +
+      `generator=torch.Generator().manual_seed(${number}))`,
     density: `explorer.atlases["${name}"].density.sample(1, seed=${number})`,
   };
   const lines = [`latent = ${start[origin]}`];

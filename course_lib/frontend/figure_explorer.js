@@ -60,7 +60,7 @@ function render({ model, el }) {
   function stir() {
     still();
     quiet = setTimeout(() => {
-      spoken.textContent = picture.alt;
+      spoken.textContent = model.get("_message") ? "" : picture.alt; // the last picture is no news
     }, QUIET);
     rest = setTimeout(() => model.send({ kind: "rest" }), REST);
   }
@@ -68,11 +68,24 @@ function render({ model, el }) {
   model.on("change:_values", show);
   model.on("change:_picture", () => {
     draw();
+    complain();
     stir();
   });
   model.on("change:_alt", () => {
     describe(); // of the same picture, perhaps
     stir();
+  });
+  function complain() {
+    message.textContent = model.get("_message");
+    picture.classList.toggle("course-waiting", Boolean(message.textContent));
+  }
+
+  model.on("change:_message", () => {
+    complain();
+    stir();
+  });
+  model.on("msg:custom", ({ kind, text }) => {
+    if (kind === "error") message.textContent = text;
   });
   model.on("comm_live_update", () => {
     still(); // there is nobody to tell
@@ -85,6 +98,7 @@ function render({ model, el }) {
   show();
   draw();
   describe();
+  complain();
   el.append(root);
   return () => {
     still();

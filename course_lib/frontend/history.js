@@ -1,10 +1,14 @@
 // Undo and redo: what was chosen at the end of each gesture.
 
+/** Whether two choices are the same. */
+export function same(a, b) {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
 export function history(start) {
   const past = [];
   const future = [];
   let settled = structuredClone(start);
-  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
   const step = (from, to) => {
     if (!from.length) return null;
     to.push(settled);

@@ -31,6 +31,7 @@ function render({ model, el }) {
     },
   };
   let asked = false;
+  let failed = false; // and said so
   let gone = false;
   let known = JSON.stringify(source.choice);
   const view = latentView(el, source);
@@ -47,15 +48,22 @@ function render({ model, el }) {
     view.say(GONE);
   });
   model.on("msg:custom", (content, buffers) => {
+    if (content.kind !== "picture") asked = false;
+    if (content.kind === "error") {
+      failed = true;
+      view.say(`The kernel could not answer. ${content.text}`);
+      return; // to look again at once would be to ask the same again
+    }
+    if (failed) view.say("");
+    failed = false;
     if (content.kind === "have") {
-      asked = false;
       for (const [name, tensor] of readTensors(bytes(buffers[0]))) source.tensors.set(name, tensor);
       if (content.facts) {
         source.facts = content.facts;
         view.facts();
       }
     } else if (content.kind === "picture") {
-      source.pictures.set(content.model, bytes(buffers[0]));
+      source.pictures.set(content.model, { choice: content.choice, pixels: bytes(buffers[0]) });
     }
     view.refresh();
   });

@@ -3,9 +3,9 @@
 import { logDensity, nearest, place, verdict } from "./atlas.js";
 import { button, make, ownKeys, slider } from "./controls.js";
 import { decode, toImage } from "./decoder.js";
-import { edited, originOf, python } from "./edits.js";
+import { baseOf, edited, originOf, python } from "./edits.js";
 import { elementList, shortName, describe } from "./elements.js";
-import { history } from "./history.js";
+import { history, same } from "./history.js";
 import { codeMap } from "./map.js";
 import { difference, draw, pixelChange } from "./pictures.js";
 
@@ -16,8 +16,9 @@ const round6 = (value) => Math.round(value * 1e6) / 1e6; // 0.30000000000000004 
  * Build the view into `el`.
  *
  * `source` has `setup`, `choice`, `tensors` (a Map), `facts` (null until they come), `pictures`
- * (what the kernel decoded, by model), and is told by `want(request)`, `changed(choice)` (at
- * each picture) and `rest()`. Returns what the source calls: `set(choice)`, `refresh()`, `say(text)`, `close()`.
+ * (by model, `pixels` that the kernel decoded last and for which `choice`), and is told by
+ * `want(request)`, `changed(choice)` (at each picture) and `rest()`. Returns what the source calls:
+ * `set(choice)`, `refresh()`, `say(text)`, `close()`.
  */
 export function latentView(el, source) {
   const { setup } = source;
@@ -163,7 +164,7 @@ export function latentView(el, source) {
     const note = make("span", { class: "course-note" });
     const element = make("section", { "aria-label": name },
       make("h3", {}, name, " ", note), pictures, numbers);
-    return { name, m, canvases, captions, pictures, numbers, note, element, base: "", map: null };
+    return { name, m, canvases, captions, pictures, numbers, note, element, map: null };
   }
   function addMap(row) {
     const facts = source.facts[row.m].atlas;
@@ -172,6 +173,7 @@ export function latentView(el, source) {
     row.map = codeMap({
       ...facts, name: row.name, picture: tensor("atlas/picture"), rest: settle,
       go: (place) => {
+        if (!row.place) return; // the kernel has yet to say where the code is
         const move = choice.moves[row.name] ?? [0, 0];
         const moved = place.map((value, axis) => round6(move[axis] + value - row.place[axis]));
         change({ moves: { ...choice.moves, [row.name]: moved } });
@@ -200,7 +202,7 @@ export function latentView(el, source) {
     showChoice();
     const request = missing();
     if (request) source.want(request);
-    else models.forEach(paint);
+    for (const row of models) paint(row, !request);
     clearTimeout(resting);
     resting = setTimeout(atRest, REST);
   }
@@ -228,43 +230,59 @@ export function latentView(el, source) {
     code.textContent = python(choice, setup.models[0]);
   }
 
-  function paint(row) {
-    const { layers, atlas } = source.facts[row.m];
+  /** Bring a row in line with the choice; `here` says whether all tensors for it are. */
+  function paint(row, here) {
+    const { layers, atlas } = source.facts?.[row.m] ?? {};
     const tensor = tensorOf(row.m);
-    const [origin, number] = originOf(choice);
-    const base = `base/${origin}/${number}`;
-    const { code, first } = edited(choice, row.name, tensor);
-    const after = first ? toImage(decode(layers, tensor, first)) : source.pictures.get(row.m);
-    if (row.base !== base) {
-      row.before = first ? toImage(decode(layers, tensor, tensor(`${base}/first`)))
-        : tensor(`${base}/picture`);
-      const original = source.tensors.get(`original/${number}`);
-      row.canvases[0].parentElement.hidden = origin !== "image";
-      if (origin === "image") draw(row.canvases[0], original, setup.shape);
-      draw(row.canvases[1], row.before, setup.shape);
-      row.base = base;
+    const { code, first } = here ? edited(choice, row.name, tensor) : {};
+    const last = source.pictures.get(row.m);
+    // Behind a dragging hand, the kernel's last picture, beside the face that it was made from.
+    if (first) showPictures(row, choice, toImage(decode(layers, tensor, first)));
+    else if (last && tensor(`${baseOf(last.choice)}/picture`)) {
+      showPictures(row, last.choice, last.pixels);
     }
-    if (!after) return; // the kernel is decoding it
-    draw(row.canvases[2], after, setup.shape);
-    draw(row.canvases[3], difference(row.before, after, setup.gain), setup.shape);
+    const done = same(row.shown, choice);
+    for (const canvas of row.canvases) canvas.classList.toggle("course-waiting", !done);
+    row.numbers.textContent = done ? numbers(row) : "Not decoded yet";
+    row.place = null;
+    if (!here) return;
     row.note.textContent = layers ? "" : "(decoded by the kernel: this decoder cannot run here)";
-    row.numbers.textContent = numbers(row, after);
-    if (atlas) showPlace(row, atlas, tensor, base, code);
+    if (atlas) showPlace(row, atlas, tensor, code);
     if (row.m === 0) {
       for (const [element, slider] of rows) slider.show(code[element]);
     }
   }
 
-  function numbers(row, after) {
+  /** The pictures of a choice, whose edited one is `after`. */
+  function showPictures(row, of, after) {
+    const { layers } = source.facts[row.m];
+    const tensor = tensorOf(row.m);
+    const base = baseOf(of);
+    if (row.base !== base) {
+      const [origin, number] = originOf(of);
+      const original = source.tensors.get(`original/${number}`);
+      row.before = layers ? toImage(decode(layers, tensor, tensor(`${base}/first`)))
+        : tensor(`${base}/picture`);
+      row.canvases[0].parentElement.hidden = origin !== "image";
+      if (origin === "image") draw(row.canvases[0], original, setup.shape);
+      draw(row.canvases[1], row.before, setup.shape);
+      row.base = base;
+    }
+    draw(row.canvases[2], after, setup.shape);
+    draw(row.canvases[3], difference(row.before, after, setup.gain), setup.shape);
+    Object.assign(row, { after, shown: of });
+  }
+
+  function numbers({ before, after }) {
     const [channels] = setup.shape;
-    const { changed, mean } = pixelChange(row.before, after, channels, setup.threshold);
+    const { changed, mean } = pixelChange(before, after, channels, setup.threshold);
     return (
       `${changed} of ${after.length / channels} pixels change by more than ${setup.threshold} ` +
       `grey levels; mean change ${mean.toFixed(1)}`
     );
   }
 
-  function showPlace(row, atlas, tensor, base, code) {
+  function showPlace(row, atlas, tensor, code) {
     addMap(row);
     const density = Object.fromEntries(["constant", "means", "rows", "round", "sign"].map(
       (part) => [part, tensor(`density/${part}`)]));
@@ -272,14 +290,14 @@ export function latentView(el, source) {
     const where = make("b", { class: found.where === "on the map" ? "" : "course-off" }, found.where);
     row.numbers.append(". ", where, `: ${found.text}.`);
     const at = (z) => place(tensor("atlas/mean"), tensor("atlas/directions"), z);
-    row.start = at(tensor(`${base}/code`));
+    row.start = at(tensor(`${baseOf(choice)}/code`));
     row.place = at(code);
     row.map.show(row.start, row.place);
   }
 
   function atRest() {
-    const [origin, number] = originOf(choice);
     for (const row of models) {
+      const [origin, number] = originOf(row.shown ?? choice);
       row.canvases.forEach((canvas, i) => {
         canvas.setAttribute("aria-label", `${row.captions[i]} of ${origin} ${number}, ${row.name}`);
       });

@@ -18,6 +18,8 @@ from course_lib.playgrounds import FigureExplorer
 drawn = []
 def draw(level, width):
     drawn.append(level)
+    if width < 0.015:
+        raise ValueError("too thin for a pen")
     figure = AltFigure(figsize=(3, 1), alt=f"Grey level {level:g}, width {width:g}.")
     figure.set_facecolor((level / 255,) * 3)
     return figure
@@ -122,6 +124,23 @@ def test_a_logarithmic_slider(explorer, page):
     for key, width in (("ArrowRight", "1.78"), ("End", "100"), ("ArrowLeft", "56.2")):
         slider(explorer, "width").press(key)
         assert_shows(explorer, page, 100, width)
+
+
+def test_an_error_of_draw_is_shown_over_the_last_picture(explorer, page):
+    slider(explorer, "width").press("Home")
+    alert = explorer.get_by_role("alert")
+    alert.get_by_text("At level 100, width 0.01, draw raised ValueError: too thin").wait_for()
+    picture = explorer.get_by_role("img", name="Grey level 100, width 1.", exact=True)
+    assert picture.evaluate(SHOWN) == 100
+    assert slider(explorer, "width").get_attribute("aria-valuetext") == "0.01"
+    assert state(page) == "level 100, width 0.01"
+    page.wait_for_timeout(600)
+    assert explorer.locator("[role=status]").text_content() == ""  # the last picture is no news
+    slider(explorer, "width").press("ArrowRight")
+    alert.wait_for(state="hidden")
+    assert_shows(explorer, page, 100, "0.0178")
+    slider(explorer, "width").press("ArrowRight")
+    assert_shows(explorer, page, 100, "0.0316")
 
 
 def test_keys_stay_in_the_explorer(explorer, page):

@@ -395,6 +395,10 @@ def test_the_kernel_decodes_for_what_cannot_come(explorer, page):
     assert notebook.in_kernel(page, "print(other.state.edits)") == "{5: 4.2}"
     theirs = np.frombuffer(base64.b64decode(notebook.in_kernel(page, values)), np.uint8)
     assert np.array_equal(shown(other), theirs.reshape(3, 64, 64).transpose(1, 2, 0))
+    change = notebook.in_kernel(page, "print(f\"{other.seen['smooth'].change.changed:g}\")")
+    numbers = other.locator(".course-numbers").inner_text()
+    assert numbers.startswith(f"{change} of 4096 pixels change")
+    assert other.locator(".course-waiting").count() == 0
 
 
 @pytest.mark.parametrize("theme", notebook.THEMES)
