@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c constraints.txt
 # Jupyter refuses to run as root unless told; containers often have no other user.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
-NOTEBOOKS = $(if $(NB),$(wildcard notebooks/$(NB)*.ipynb),$(wildcard notebooks/*.ipynb))
+NOTEBOOKS = $(sort $(wildcard notebooks/$(NB)*.ipynb))
 
 .PHONY: help lab test browser lint format notebook claims slides demo benchmarks constraints clean distclean
 
@@ -48,7 +48,7 @@ notebook: $(VENV)/.installed ## Execute and clean one notebook (NB=02) or all, r
 	@$(MAKE) --no-print-directory claims > /dev/null
 
 claims: $(VENV)/.installed ## List all claims that the notebooks state, in README.md too
-	$(BIN)/python -m course_lib claims $(wildcard notebooks/*.ipynb) --write README.md
+	$(BIN)/python -m course_lib claims $(sort $(wildcard notebooks/*.ipynb)) --write README.md
 
 slides: $(VENV)/.installed ## Export the notebooks as offline slides to build/slides
 	$(BIN)/python -m course_lib slides $(NOTEBOOKS)

@@ -1,82 +1,121 @@
 """A pytest plugin that makes nbval compare a notebook as a reader would, figures included.
 
-nbval collects and runs the notebooks as ever; its file and cell classes are subclassed, so that
-outputs are compared by `output_compare` and that what a cell shows is worked out by nbclient, the
-tool that wrote the stored outputs: displays updated in place (a live loss curve), ``clear_output``
-and ``Output`` widgets then come out the same on both sides.
+nbval collects the cells and reads their tags; nbclient, the tool that wrote the stored outputs,
+runs them, so that displays updated in place (a live loss curve), ``clear_output`` and ``Output``
+widgets come out the same on both sides; `output_compare` compares. A cell that takes too long or
+ends its kernel fails whatever its tags, and no cell after it is compared.
 """
 
 import os
+import subprocess
 import textwrap
-from functools import partial
-from unittest import mock
+from contextlib import ExitStack
+from math import ceil
 
-import nbformat
 import pytest
+from jupyter_client import AsyncKernelManager
 from nbclient import NotebookClient
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat.v4 import new_code_cell, new_notebook
+from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from tests.output_compare import Tolerance, differences
 
 
 class NotebookCell(IPyNbCell):
-    """A notebook's cell, compared by `differences`."""
-
-    @property
-    def fresh(self) -> list:
-        """The outputs of this run, as nbclient would store them."""
-        return self.parent.replay.nb.cells[self.cell_num].outputs
+    """A notebook's cell, run by nbclient and compared by `differences`."""
 
     def runtest(self) -> None:
-        """Run the cell and compare; fail where nbval would be content with too little."""
-        if self.cell.execution_count is None and not self.options["skip"]:
+        """Run the cell and compare; only the tag nbval-skip lets a cell pass by."""
+        if self.options["skip"]:
+            pytest.skip("tagged nbval-skip")
+        if self.cell.execution_count is None:
             self.raise_cell_error("The stored cell was never run: run the notebook and save it.")
-        self.parent.start(self.cell_num)
-        super().runtest()
-        raised = any(output.output_type == "error" for output in self.fresh)
+        fresh = self.run()
+        raised = [output for output in fresh if output.output_type == "error"]
+        if raised and not self.options["check_exception"]:
+            self.raise_cell_error("The cell raised an exception.", "\n".join(raised[0].traceback))
         if self.options["check_exception"] and not raised:
             self.raise_cell_error("The cell is tagged raises-exception, but raised nothing.")
+        if self.options["check"]:
+            self.compare(fresh)
 
-    def compare_outputs(self, test, ref, skip_compare=None) -> bool:
-        """Compare what nbclient made of the kernel's messages, instead of nbval's `test`."""
+    def run(self) -> list:
+        """Return the outputs of this run; the cell must end in time and leave the kernel alive."""
+        notebook = self.parent
+        if notebook.ended:
+            self.raise_cell_error(f"Not checked: {notebook.ended}")
+        fresh = notebook.client.nb.cells[self.cell_num]
+        try:
+            return notebook.client.execute_cell(fresh, self.cell_num).outputs
+        except CellTimeoutError:
+            end = f"took longer than {notebook.client.timeout} s."
+        except DeadKernelError:
+            end = "ended the kernel."
+        notebook.ended = f"In [{self.cell.execution_count}] {end}"
+        return self.raise_cell_error(f"The cell {end}")
+
+    def compare(self, fresh: list) -> None:
+        """Fail if this run's outputs are others than the stored ones."""
         name = f"{self.path.stem}-in-{self.cell.execution_count}"
         folder = self.config.rootpath / "build" / "notebook-diffs"
-        self.comparison_traceback = differences(
-            ref, self.fresh, Tolerance.of(self.cell), folder / name
-        )
-        return not self.comparison_traceback
+        tolerance = Tolerance.of(self.cell)
+        if problems := differences(self.cell.outputs, fresh, tolerance, folder / name):
+            self.raise_cell_error("Cell outputs differ", "\n".join(problems))
 
     def repr_failure(self, excinfo):
         """Tell a reader which cell failed and why."""
         error = excinfo.value
         if not isinstance(error, NbCellError):
             return pytest.Item.repr_failure(self, excinfo)  # with its traceback
-        first_line = self.cell.source.strip().partition("\n")[0]
         details = textwrap.indent(error.inner_traceback or "", "  ")
-        where = f"{self.path.name}, In [{self.cell.execution_count}]: {first_line}"
-        return f"{where}\n{error}\n{details}"
+        return f"{self.where}\n{error}\n{details}"
+
+    @property
+    def where(self) -> str:
+        first_line = self.cell.source.strip().partition("\n")[0]
+        return f"{self.path.name}, In [{self.cell.execution_count}]: {first_line}"
 
 
 class NotebookFile(IPyNbFile):
-    """A notebook whose kernel's messages are also followed by nbclient."""
+    """A notebook and its kernel, which is of the Python that runs pytest.
+
+    Attributes
+    ----------
+    ended : str or None
+        Which cell ended the run before the last one, and how.
+    """
 
     def setup(self) -> None:
         """Start the kernel; without MPLBACKEND, which would turn off figures in the notebook."""
-        with mock.patch.dict(os.environ):
-            os.environ.pop("MPLBACKEND", None)
-            super().setup()
-        # nbval keeps no history; without it IPython does not see that a last ";" hides a value.
-        self.kernel.execute_cell_input = partial(
-            self.kernel.kc.execute, store_history=True, stop_on_error=False
+        self.ended = None
+        limit = ceil(self.config.option.nbval_cell_timeout)
+        # Cells without tags: what these allow is decided in `NotebookCell.runtest` alone.
+        cells = [new_code_cell(c.source) for c in self.nb.cells if c.cell_type == "code"]
+        self.client = NotebookClient(
+            new_notebook(cells=cells),
+            km=AsyncKernelManager(
+                kernel_name=CURRENT_ENV_KERNEL_NAME, kernel_spec_manager=NbvalKernelspecManager()
+            ),
+            resources={"metadata": {"path": str(self.path.parent)}},
+            extra_arguments=["--HistoryManager.hist_file=:memory:"],  # the user's is not ours
+            startup_timeout=ceil(self.config.option.nbval_kernel_startup_timeout),
+            # No interrupt: a cell may take it for a polite request to stop, and end as if well.
+            interrupt_on_timeout=False,
+            timeout=limit,
+            iopub_timeout=limit,
+            raise_on_iopub_timeout=True,
+            shutdown_kernel="immediate",
+            allow_errors=True,
+            record_timing=False,
         )
-        cells = [nbformat.v4.new_code_cell() for _ in self.nb.cells]
-        self.replay = NotebookClient(nbformat.v4.new_notebook(cells=cells), record_timing=False)
-        self.replay.kc = self.kernel.kc
-
-    def start(self, cell_num: int) -> None:
-        """Keep the messages of the next request for a cell, by its number among the code cells."""
-        self.running, self.request = cell_num, None
-        self.replay.clear_before_next_output = False
+        environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+        kernel = ExitStack()
+        self.addfinalizer(kernel.close)
+        kernel.enter_context(
+            self.client.setup_kernel(cleanup_kc=True, env=environment, stderr=subprocess.DEVNULL)
+        )
 
     def collect(self):
         """Yield the cells that nbval finds, as our kind of cell."""
@@ -84,20 +123,6 @@ class NotebookFile(IPyNbFile):
             yield NotebookCell.from_parent(
                 self, name=item.name, cell_num=item.cell_num, cell=item.cell, options=item.options
             )
-
-    def get_kernel_message(self, timeout=None, stream="iopub"):
-        """Show a message to nbclient, then to nbval if it knows what to do with it."""
-        while True:
-            message = super().get_kernel_message(timeout, stream)
-            request = message["parent_header"].get("msg_id")
-            kind = message["msg_type"]
-            if kind == "execute_input":
-                self.request = request
-            if request == self.request and kind != "status":
-                cell = self.replay.nb.cells[self.running]
-                self.replay.process_message(message, cell, self.running)
-            if kind not in ("update_display_data", "clear_output"):
-                return message
 
 
 @pytest.hookimpl(wrapper=True)
@@ -108,3 +133,14 @@ def pytest_collect_file(file_path, parent):
         NotebookFile.from_parent(parent, path=file_path) if type(item) is IPyNbFile else item
         for item in found
     ]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # outside pytest's own, which makes the xfail
+def pytest_runtest_makereport(item):
+    """Fail a cell that ends as xfail or xpass: pytest would call such a run a success."""
+    report = yield
+    if isinstance(item, NotebookCell) and hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.where}\nA cell may not be expected to fail: {report.wasxfail}"
+        del report.wasxfail
+    return report

@@ -4,8 +4,10 @@ import base64
 import copy
 import io
 import os
+import re
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import nbformat
@@ -113,10 +115,15 @@ def softer(image: Image.Image) -> Image.Image:
     return image.filter(ImageFilter.GaussianBlur(0.5))
 
 
-def run_nbval(folder: Path, **environment: str) -> tuple[int, dict[str, str], str]:
-    """Run nbval with our plugin; return exit status, message per failed cell, and the output."""
-    command = f"{sys.executable} -m pytest --nbval --nbval-current-env --nbval-cell-timeout=60 -q"
-    command += " -p tests.notebook_compare -p no:cacheprovider --color=no --rootdir"
+def run_nbval(
+    folder: Path, limit: int = 60, **environment: str
+) -> tuple[int, dict[tuple[str, int], str], str]:
+    """Run nbval with our plugin; return exit status, message per failed cell, and the output.
+
+    A cell's key is its notebook's name and its number among the code cells.
+    """
+    command = f"{sys.executable} -m pytest --nbval --nbval-current-env --nbval-cell-timeout={limit}"
+    command += " -q -p tests.notebook_compare -p no:cacheprovider --color=no --rootdir"
     done = subprocess.run(
         [*command.split(), str(folder), str(folder)],
         cwd=ROOT,
@@ -125,8 +132,9 @@ def run_nbval(folder: Path, **environment: str) -> tuple[int, dict[str, str], st
         text=True,
         check=False,
     )
-    parts = done.stdout.split("\n____")[1:]
-    cells = {part.split("Cell ")[1].split()[0]: part for part in parts}
+    _, *parts = re.split(r"\n___.* (\S+)\.ipynb::Cell (\d+) ___", done.stdout)
+    names, numbers, messages = parts[::3], map(int, parts[1::3]), parts[2::3]
+    cells = dict(zip(zip(names, numbers, strict=True), messages, strict=True))
     return done.returncode, cells, done.stdout + done.stderr
 
 
@@ -193,13 +201,64 @@ def test_nbval_fails_each_tampered_cell_and_says_why(stored, tmp_path):
     }
     status, failed, output = run_nbval(tmp_path)
     assert status == 1, output
-    failed = {NAMES[int(number)]: message for number, message in failed.items()}
+    failed = {NAMES[number]: message for (_, number), message in failed.items()}
     assert set(failed) == set(expected), output
     for name, message in expected.items():
         assert message in failed[name], failed[name]
     assert "tampered.ipynb, In [2]: panels(face, face[::-1])" in failed["figure"]
     saved = {path.name for path in (tmp_path / "build" / "notebook-diffs").iterdir()}
     assert saved == {f"tampered-in-{n}-figure-1.png" for n in (2, 3, 4)}
+
+
+# A cell that swallows an interrupt, as `training.fit` does, and one that ends its kernel.
+POLITE = "import time\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    pass"
+ENDINGS = {
+    "slow": (POLITE, "took longer than 1 s."),
+    "dead": ("import os\nos._exit(0)", "ended the kernel."),
+}
+LENIENT = [[], ["nbval-ignore-output"], ["nbval-ignore-output", "raises-exception"]]
+
+
+def write(path: Path, *cells: tuple[str, list[str]]) -> None:
+    """Write a notebook of cells without outputs, each a source and its tags, as if it had run."""
+    code = [
+        new_code_cell(source, metadata={"tags": tags}, execution_count=count)
+        for count, (source, tags) in enumerate(cells, 1)
+    ]
+    nbformat.write(new_notebook(cells=code), path)
+
+
+@pytest.mark.parametrize(("source", "end"), ENDINGS.values(), ids=ENDINGS)
+def test_a_cell_over_the_limit_or_without_kernel_ends_the_check_whatever_its_tags(
+    source, end, tmp_path
+):
+    after = [("1 / 0", tags) for tags in LENIENT]
+    for name, tags in zip("abc", LENIENT, strict=True):
+        cells = [("x = 1", []), (source, tags), *after, ("x", ["nbval-skip"])]
+        write(tmp_path / f"{name}.ipynb", *cells)
+    status, failed, output = run_nbval(tmp_path, limit=1)
+    assert status == 1, output
+    assert set(failed) == set(product("abc", (1, 2, 3, 4))), output
+    for name in "abc":
+        assert f"In [2]: {source.splitlines()[0]}\nThe cell {end}" in failed[name, 1], output
+        for number in (2, 3, 4):
+            assert f"Not checked: In [2] {end}" in failed[name, number], output
+    assert "12 failed, 3 passed, 3 skipped" in output
+
+
+def test_a_cell_that_ends_as_xfail_or_xpass_makes_the_run_red(tmp_path):
+    write(tmp_path / "a.ipynb", ("1 / 0", []), ("x = 1", []), ("x = 2", []), ("x = 3", []))
+    (tmp_path / "conftest.py").write_text(
+        "import pytest\n"
+        "def pytest_collection_modifyitems(items):\n"
+        "    for item, run in zip(items, (True, True, False)):\n"
+        "        item.add_marker(pytest.mark.xfail(reason='so be it', run=run))\n"
+    )
+    status, failed, output = run_nbval(tmp_path)
+    assert status == 1, output
+    assert set(failed) == {("a", 0), ("a", 1), ("a", 2)}, output
+    assert all("may not be expected to fail" in message for message in failed.values()), output
+    assert "2 failed, 1 passed, 1 error" in output
 
 
 @pytest.mark.parametrize("other", ["swapped", "noise", "blank"])

@@ -210,14 +210,24 @@ def test_notebook(path, rule):
     assert not problems, f"{path.name} breaks the rule: {rule.__doc__}\n  " + "\n  ".join(problems)
 
 
+def on_the_map(first: str, name: str) -> str:
+    """What notebook 0's map says of a notebook, as a pattern, by the notebook's first cell."""
+    number, title = re.match(r"# (\d+) · ([^:\n]+)", first).groups()
+    [minutes] = re.findall(r"^About (\d+) minutes", first, re.MULTILINE)
+    return rf"^\| \[{number} · {re.escape(title)}\]\({name}\) \| .*\? \| {minutes} \|$"
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS[1:], ids=lambda path: path.stem)
 def test_the_map_of_notebook_0_says_what_the_notebook_says(path):
     start, notebook = (nbformat.read(one, as_version=4) for one in (NOTEBOOKS[0], path))
-    first = notebook.cells[0].source
-    number, title = re.match(r"# (\d) · ([^:\n]+)", first).groups()
-    [minutes] = re.findall(r"^About (\d+) minutes", first, re.MULTILINE)
-    row = rf"^\| \[{number} · {re.escape(title)}\]\({path.name}\) \| .*\? \| {minutes} \|$"
+    row = on_the_map(notebook.cells[0].source, path.name)
     assert any(re.search(row, cell.source, re.MULTILINE) for _, cell in cells(start, "markdown"))
+
+
+def test_the_map_has_room_for_a_tenth_notebook():
+    row = on_the_map("# 10 · The end: what now?\n\nAbout 45 minutes, of which", "10_end.ipynb")
+    assert re.search(row, "| [10 · The end](10_end.ipynb) | What now? | 45 |")
+    assert not re.search(row, "| [1 · The end](10_end.ipynb) | What now? | 45 |")
 
 
 # The rest shows that each rule can be broken, on a small notebook that keeps them all.

@@ -175,6 +175,12 @@ def test_a_notebook_that_is_not_there_is_named(checkout):
     assert "No notebook starts with 99" in run.stdout
 
 
+def test_files_come_in_the_same_order_from_every_make():
+    """GNU make 3.82 to 4.2 leave the order to the file system, and the claims follow it."""
+    makefile = (ROOT / "Makefile").read_text()
+    assert makefile.count("$(wildcard ") == makefile.count("$(sort $(wildcard ") > 0
+
+
 @pytest.mark.skipif(Path("/Applications/Google Chrome.app").exists(), reason="a browser is there")
 @pytest.mark.parametrize("ci, result", [("", "1 skipped"), ("true", "1 error")])
 def test_without_a_browser_its_tests_are_loudly_skipped_but_fail_in_ci(ci, result, tmp_path):
