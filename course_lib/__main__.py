@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-from course_lib import claims, notebooks
+from course_lib.authoring import claims
+from course_lib.authoring import execute as execution
+from course_lib.authoring import slides as decks
 
 app = typer.Typer(
     help="Work on the course's notebooks, train a model on pictures, or write the demo.",
@@ -36,7 +38,7 @@ def execute(
     """Run notebooks from top to bottom, clean them, and write them back with their outputs."""
     for path in paths:
         typer.echo(f"{path} …")
-        notebooks.execute(path, timeout=timeout)
+        execution.execute(path, timeout=timeout)
 
 
 @app.command()
@@ -45,7 +47,7 @@ def slides(
     folder: Annotated[Path, typer.Option(help="Where the decks go.")] = Path("build/slides"),
 ) -> None:
     """Export notebooks as reveal.js slides that work offline."""
-    for deck in notebooks.slides(paths, folder):
+    for deck in decks.slides(paths, folder):
         typer.echo(deck)
 
 
@@ -133,7 +135,7 @@ def demo(
     folder: Annotated[Path, typer.Option(help="Where the page goes.")] = Path("build/demo"),
 ) -> None:
     """Train two small models, once, and write a page that explores them without a kernel."""
-    from course_lib import demo
+    from course_lib.explorers import demo
 
     for path in demo.make(folder):
         typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")

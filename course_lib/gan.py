@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from course_lib.runtime import keep_freed_memory, own_random_numbers
-from course_lib.threads import multiply_adds, threads_worth
 from course_lib.training import Data
+from course_lib.training.runtime import keep_freed_memory, own_random_numbers
+from course_lib.training.threads import multiply_adds, threads_worth
 from course_lib.transforms import face_transform
 
 EVERY = 4  # steps from one penalty to the next

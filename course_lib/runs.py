@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from course_lib import datasets, evaluation, figures, latents, plots, training
+from course_lib import datasets, evaluation, latents, plots, training
+from course_lib.files import written_beside
 from course_lib.likelihoods import Bernoulli, OptimalGaussian
-from course_lib.models import FullyConnectedVAE, code
+from course_lib.models import FullyConnectedVAE
 from course_lib.objectives import WarmUp, elbo, squared_error
-from course_lib.paths import written_beside
 from course_lib.transforms import FaceTransform, face_transform
 
 LIKELIHOODS = {"optimal": OptimalGaussian, "bernoulli": Bernoulli}
@@ -119,7 +119,9 @@ def train(
     _write(folder / "history.json", json.dumps(state.history, indent=1, allow_nan=False).encode())
     sheet = reconstructions(state.model, splits.test, transform)
     _write(folder / "reconstructions.png", sheet.png())
-    codes = None if model == "vae" else _codes(state.model, splits.train[:FITTED], transform)
+    codes = (
+        None if model == "vae" else latents.encode(state.model, transform(splits.train[:FITTED]))
+    )
     sheet = samples(state.model, codes, seed)
     _write(folder / "samples.png", sheet.png())
     measured = {
@@ -189,7 +191,7 @@ def measure(
 
 
 @torch.no_grad()
-def reconstructions(model: nn.Module, images: Tensor, transform: nn.Module) -> figures.AltFigure:
+def reconstructions(model: nn.Module, images: Tensor, transform: nn.Module) -> plots.AltFigure:
     """A sheet of pictures above their reconstructions, with the error of each.
 
     Parameters
@@ -220,7 +222,7 @@ def reconstructions(model: nn.Module, images: Tensor, transform: nn.Module) -> f
 
 
 @torch.no_grad()
-def samples(model: nn.Module, codes: Tensor | None = None, seed: int = 0) -> figures.AltFigure:
+def samples(model: nn.Module, codes: Tensor | None = None, seed: int = 0) -> plots.AltFigure:
     """A sheet of 64 pictures that the model makes up.
 
     Parameters
@@ -291,13 +293,6 @@ def _check_black_and_white(x: Tensor) -> None:
 def _prepared(model: nn.Module, images: Tensor, transform: nn.Module) -> Tensor:
     """Pictures as the model takes them, where it is."""
     return transform(images.to(next(model.parameters()).device))
-
-
-def _codes(model: nn.Module, images: Tensor, transform: nn.Module) -> Tensor:
-    """The codes (N, K) of a whole set."""
-    parts = torch.arange(len(images)).split(BATCH)
-    with torch.no_grad():
-        return torch.cat([code(model, _prepared(model, images[part], transform)) for part in parts])
 
 
 def _write(path: Path, content: bytes) -> None:

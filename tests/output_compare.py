@@ -20,7 +20,7 @@ from nbformat import NotebookNode
 from nbval.plugin import coalesce_streams
 from PIL import Image
 
-from course_lib.notebooks import is_progress_bar
+from course_lib.authoring.execute import is_progress_bar
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 EMBEDDED_FIGURE = re.compile(r"data:image/(?:png|jpeg);base64,([\w+/=\s]+)")

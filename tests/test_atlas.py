@@ -9,7 +9,7 @@ from scipy.stats import multivariate_normal
 from torch import nn
 
 from course_lib import latents
-from course_lib.atlas import MOST, Atlas, chart, gaussians
+from course_lib.explorers.atlas import MOST, Atlas, chart, gaussians
 
 
 class Codes(nn.Module):

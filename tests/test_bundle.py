@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from course_lib.bundle import FRONTEND, bundle, style
+from course_lib.explorers.live import FRONTEND, bundle, style
 
 WIDGETS = ("latent_explorer", "figure_explorer")
 

@@ -8,7 +8,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from course_lib import __main__
-from course_lib.claims import END, START, Stated, claim, collect, table, verdict
+from course_lib.authoring.claims import END, START, Stated, collect, table
+from course_lib.lessons import claim, verdict
 
 ROOT = Path(__file__).resolve().parent.parent
 

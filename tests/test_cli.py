@@ -9,7 +9,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from course_lib import __main__, notebooks
+from course_lib import __main__
+from course_lib.authoring import execute, slides
 
 PLOT = """\
 %matplotlib inline
@@ -52,7 +53,7 @@ def executed(tmp_path_factory):
             new_code_cell(WIDGET),
         ],
     )
-    notebooks.execute(path)
+    execute.execute(path)
     return path
 
 
@@ -112,7 +113,7 @@ def test_a_missing_notebook_is_named(command, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def deck(executed, tmp_path_factory):
-    [path] = notebooks.slides([executed], tmp_path_factory.mktemp("slides"))
+    [path] = slides.slides([executed], tmp_path_factory.mktemp("slides"))
     return path
 
 
@@ -138,7 +139,7 @@ def test_a_figure_keeps_its_description(executed, tmp_path):
     notebook.cells[2].outputs[1].metadata["image/png"] = {"alt": ALT}
     path = tmp_path / "described.ipynb"
     nbformat.write(notebook, path)
-    [deck] = notebooks.slides([path], tmp_path)
+    [deck] = slides.slides([path], tmp_path)
     assert [image["alt"] for image in Links(deck.read_text()).images] == [ALT]
 
 

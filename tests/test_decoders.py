@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from course_lib import decoders, latents
+from course_lib import latents
+from course_lib.explorers import decoders
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE, LinearAutoencoder
 from course_lib.transforms import to_image
 

@@ -10,11 +10,12 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from course_lib import __main__, demo
-from course_lib.explorer import prior_draw
+from course_lib import __main__
+from course_lib.explorers import demo
+from course_lib.explorers.latent_explorer import LatentExplorer
+from course_lib.explorers.state import prior_draw
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
 from course_lib.transforms import face_transform
-from course_lib.widgets import LatentExplorer
 
 SHAPE, HIDDEN, LATENT, IMAGES, DRAWS = (3, 6, 5), 13, 7, 4, 3
 SIZES = SHAPE, HIDDEN, LATENT

@@ -6,7 +6,7 @@ import torch
 from scipy.stats import entropy
 from sklearn.metrics import mutual_info_score
 
-from course_lib.disentanglement import (
+from course_lib.evaluation.disentanglement import (
     completeness,
     dci,
     disentanglement,

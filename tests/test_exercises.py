@@ -1,6 +1,6 @@
 import pytest
 
-from course_lib.exercises import Prediction
+from course_lib.lessons import Prediction
 
 CHOICES = ["more", "fewer", "as many"]
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from course_lib import latents, transforms
 from course_lib.evaluation import pixel_change
-from course_lib.explorer import CHOICE, ExplorerState, edit, explore, prior_draw, snapshot
+from course_lib.explorers.state import CHOICE, ExplorerState, edit, explore, prior_draw, snapshot
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
 
 SHAPE, LATENT = (3, 6, 5), 17

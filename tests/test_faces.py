@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib import faces, painting
+from course_lib.datasets import faces, painting
 
 EYES_AND_BROWS = slice(10, 38)  # the rows that the homework keeps
 MOUTH = slice(39, 56)

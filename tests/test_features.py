@@ -4,9 +4,8 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from course_lib import faces
-from course_lib.datasets import Splits
-from course_lib.features import FactorReader, factor_reader, pixel_pca
+from course_lib.datasets import Splits, faces
+from course_lib.evaluation.features import FactorReader, factor_reader, pixel_pca
 
 
 def test_pixel_pca_is_scikit_learns():

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from course_lib import objectives
-from course_lib.fingerprint import fingerprint
+from course_lib.training.fingerprint import fingerprint
+from course_lib.training.threads import one_thread
 
 
 def made(source, name="f", **names):
@@ -48,6 +49,8 @@ DIFFERENT = [
     (made("f = lambda: [lambda: 1]"), made("f = lambda: [lambda: 2]")),
     (made("def g(a):\n    def h(): return a\n    return h\nf = g(1)"),
      made("def g(a):\n    def h(): return a\n    return h\nf = g(2)")),
+    (made("@decorate()\ndef f(): return 1", decorate=one_thread),
+     made("@decorate()\ndef f(): return 2", decorate=one_thread)),
     (made("class f:\n    a = 1"), made("class f:\n    a = 2")),
     (made("class f:\n    @property\n    def a(self): return 1"),
      made("class f:\n    @property\n    def a(self): return 2")),

@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 
 from course_lib import latents, transforms
-from course_lib.figures import GAP
-from course_lib.interpolation import path, strip_figure
+from course_lib.explorers.crossfade import path, strip_figure
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
+from course_lib.plots.figure import GAP
 
 SHAPE, STEPS = (3, 6, 5), 4
 transform = transforms.face_transform(crop=None, size=SHAPE[1:])

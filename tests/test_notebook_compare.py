@@ -19,7 +19,7 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image, ImageFilter
 
-from course_lib.notebooks import clean
+from course_lib.authoring.execute import clean
 from tests.output_compare import (
     WIDGET,
     Tolerance,

@@ -10,23 +10,24 @@ import torch
 from ipywidgets.widgets.widget import _instances
 from torch.distributions import Normal, kl_divergence
 
-from course_lib import densities, plots, theory
-from course_lib.densities import GRID, bound
-from course_lib.interpolation import path, strip_figure
-from course_lib.likelihoods import Gaussian
-from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
-from course_lib.objectives import elbo
-from course_lib.playgrounds import (
+from course_lib import plots, theory
+from course_lib.explorers import (
     FigureExplorer,
-    Numbers,
     Slider,
     interpolation_strip,
     kl_explorer,
     linear_vae_playground,
+    one_latent,
     posterior_explorer,
 )
+from course_lib.explorers.crossfade import path, strip_figure
+from course_lib.explorers.figure_explorer import Numbers
+from course_lib.explorers.linear_vae import waterline_figure
+from course_lib.explorers.one_latent import GRID, bound
+from course_lib.likelihoods import Gaussian
+from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
+from course_lib.objectives import elbo
 from course_lib.transforms import face_transform
-from course_lib.waterline import waterline_figure
 
 SLIDERS = {"height": (-2, 3, 0.5, 0.25), "width": (1, 9, 4, 1, "how wide", True)}
 
@@ -245,7 +246,7 @@ def test_a_saved_notebook_keeps_a_picture_that_follows(explorer, monkeypatch):
         shown.append((thing, options))
         return SimpleNamespace(update=updates.append)
 
-    monkeypatch.setattr("course_lib.live.display", display)
+    monkeypatch.setattr("course_lib.explorers.live.display", display)
     explorer._ipython_display_()
     (live, raw), (still, kept) = shown
     assert (raw, kept) == ({"metadata": {}, "raw": True}, {"display_id": True})
@@ -337,7 +338,7 @@ def test_a_standard_deviation_is_positive(sigma, noise):
 
 @pytest.mark.parametrize(("mu", "sigma", "kl"), [(2, 1, 2.0), (0, 0.5, 0.318), (-0.4, 0.8, 0.123)])
 def test_the_kl_figure_gives_the_number(mu, sigma, kl):
-    figure = densities.kl_figure(mu, sigma)
+    figure = one_latent.kl_figure(mu, sigma)
     assert f"q(z) = N({mu:.2f}, {sigma:.2f}²)" in figure.alt
     assert f"KL(q ‖ prior) = {kl:.3f} nats: {mu**2 / 2:.3f} for its place" in figure.alt
     assert f"{kl:.3f} nats" in figure.axes[0].get_title()
@@ -347,7 +348,7 @@ def test_the_kl_figure_gives_the_number(mu, sigma, kl):
 
 
 def test_the_posterior_figure_gives_the_numbers_and_draws_the_posterior():
-    figure = densities.posterior_figure(0.4, 0.8, 1.5)
+    figure = one_latent.posterior_figure(0.4, 0.8, 1.5)
     for number in ("-1.9671", "-1.8280", "0.1391", "1.8439", "0.1231"):
         assert number in figure.alt
     q, posterior, prior = (line.get_ydata() for line in figure.axes[0].lines)
@@ -361,9 +362,9 @@ def test_the_posterior_figure_gives_the_numbers_and_draws_the_posterior():
 def test_the_courses_explorers_move_q():
     bent = partial(posterior_explorer, decode=torch.square, noise=0.5)
     for build, expected in (
-        (kl_explorer, densities.kl_figure(1.0, 0.6)),
-        (posterior_explorer, densities.posterior_figure(1.0, 0.6, 1.5)),
-        (bent, densities.posterior_figure(1.0, 0.6, 1.5, torch.square, 0.5)),
+        (kl_explorer, one_latent.kl_figure(1.0, 0.6)),
+        (posterior_explorer, one_latent.posterior_figure(1.0, 0.6, 1.5)),
+        (bent, one_latent.posterior_figure(1.0, 0.6, 1.5, torch.square, 0.5)),
     ):
         explorer = build(mu=0.0)
         explorer.state.mu = 1.0

@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 from course_lib import __main__, datasets, evaluation, training
-from course_lib.checkpoints import load
-from course_lib.fingerprint import fingerprint
 from course_lib.likelihoods import Bernoulli
 from course_lib.models import FullyConnectedVAE
 from course_lib.objectives import WarmUp
+from course_lib.training.checkpoints import load
+from course_lib.training.fingerprint import fingerprint
 from course_lib.transforms import face_transform
 
 torch.set_num_threads(1)  # as in test_training: networks this small are not worth a second thread

@@ -12,7 +12,7 @@ from torch import nn
 from course_lib import gan, latents, training
 from course_lib.models import ConvolutionalVAE, FullyConnectedVAE
 from course_lib.objectives import elbo
-from course_lib.threads import WORTH, multiply_adds, one_thread, threads_worth
+from course_lib.training.threads import WORTH, multiply_adds, one_thread, threads_worth
 from course_lib.transforms import face_transform
 
 whole = face_transform(crop=None, size=(16, 16))

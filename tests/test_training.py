@@ -20,10 +20,10 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from course_lib import training
-from course_lib.checkpoints import Mismatch, State
+from course_lib.datasets.npy import MappedImages
 from course_lib.models import ConvolutionalVAE, FullyConnectedAutoencoder, FullyConnectedVAE
-from course_lib.npy import MappedImages
 from course_lib.objectives import Terms, WarmUp, elbo, squared_error
+from course_lib.training.checkpoints import Mismatch, State
 from course_lib.transforms import face_transform
 
 SHAPE = (3, 6, 5)

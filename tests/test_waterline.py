@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from course_lib import theory
-from course_lib.waterline import GAP, MOST, WIDTH, fading, spread, waterline_figure
+from course_lib.explorers.linear_vae import GAP, MOST, WIDTH, fading, spread, waterline_figure
 
 SHAPE = (3, 4, 5)
 # The design's example: each axis a picture of one white pixel.

@@ -13,10 +13,11 @@ from ipywidgets.widgets.widget import _instances
 from PIL import Image
 from torch import nn
 
-from course_lib import decoders, latents, transforms
-from course_lib.explorer import prior_draw
+from course_lib import latents, transforms
+from course_lib.explorers import decoders
+from course_lib.explorers.latent_explorer import LatentExplorer
+from course_lib.explorers.state import prior_draw
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
-from course_lib.widgets import LatentExplorer
 
 SHAPE, HIDDEN, LATENT = (3, 6, 5), 13, 17
 transform = transforms.face_transform(crop=None, size=SHAPE[1:])
@@ -243,7 +244,7 @@ def test_the_kernel_decodes_what_the_browser_cannot(make, images):
 
 
 def test_an_unknown_message_is_refused(make):
-    with pytest.raises(KeyError, match="models"):
+    with pytest.raises(ValueError, match="dance.*LatentExplorer has not"):
         make().answer({"kind": "dance"})
 
 
@@ -349,7 +350,7 @@ def test_a_saved_notebook_keeps_a_picture_that_follows(make, monkeypatch):
         shown.append((thing, options))
         return Handle()
 
-    monkeypatch.setattr("course_lib.live.display", display)
+    monkeypatch.setattr("course_lib.explorers.live.display", display)
     explorer = make()
     explorer._ipython_display_()
     (live, raw), (still, kept) = shown

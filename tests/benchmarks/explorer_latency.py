@@ -33,7 +33,7 @@ images = torch.randint(256, (6, 3, 64, 64), dtype=torch.uint8)
 transform = transforms.face_transform()
 """
 OURS = """
-from course_lib.widgets import LatentExplorer
+from course_lib.explorers.latent_explorer import LatentExplorer
 LatentExplorer(pair, images, elements=(3,))
 """
 # No difference pictures, no numbers, no map: less work than ours has.

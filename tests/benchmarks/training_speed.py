@@ -40,7 +40,7 @@ def network():
 
 def limit_kept(clock):
     """The matrix products alone, their memory kept between steps as `fit` keeps it."""
-    from course_lib.runtime import keep_freed_memory
+    from course_lib.training.runtime import keep_freed_memory
 
     keep_freed_memory()
     limit(clock)

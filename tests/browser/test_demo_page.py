@@ -5,10 +5,10 @@ import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
 
-from course_lib import demo
+from course_lib.explorers import demo
+from course_lib.explorers.latent_explorer import LatentExplorer
 from course_lib.models import FullyConnectedVAE
 from course_lib.transforms import face_transform
-from course_lib.widgets import LatentExplorer
 from tests.browser.test_latent_explorer import SCREENSHOTS, STORM, TWO_FRAMES, shown, slider
 
 pytestmark = pytest.mark.browser

@@ -13,8 +13,8 @@ pytestmark = pytest.mark.browser
 SCREENSHOTS = ROOT / "build" / "screenshots"
 # The figure has the grey level that it is told, so that its pixels say what was drawn.
 DRAW = """
-from course_lib.figures import AltFigure
-from course_lib.playgrounds import FigureExplorer
+from course_lib.plots.figure import AltFigure
+from course_lib.explorers.figure_explorer import FigureExplorer
 drawn = []
 def draw(level, width):
     drawn.append(level)

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from course_lib import latents, models, transforms
-from course_lib.bundle import bundle, style
+from course_lib.explorers.latent_explorer import LatentExplorer
+from course_lib.explorers.live import bundle, style
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
-from course_lib.widgets import LatentExplorer
 from tests.browser.test_latent_explorer import TWO_FRAMES, shown, slider
 
 pytestmark = pytest.mark.browser

@@ -20,7 +20,7 @@ MODELS = """
 import base64, json, torch
 import ipywidgets as widgets
 from course_lib import latents, models, transforms
-from course_lib.widgets import LatentExplorer
+from course_lib.explorers.latent_explorer import LatentExplorer
 torch.set_num_threads(1)
 torch.manual_seed(0)
 ae, vae = models.FullyConnectedAutoencoder(), models.FullyConnectedVAE(latent_dim=32)

@@ -10,6 +10,7 @@ import inspect
 import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
+from contextlib import _GeneratorContextManager
 from functools import partial
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
@@ -95,6 +96,8 @@ class _Digests:
             yield from (dict(thing._parameters), dict(thing._buffers), dict(thing._modules))
         elif isinstance(thing, partial):
             yield from (thing.func, thing.args, dict(sorted(thing.keywords.items())))
+        elif isinstance(thing, _GeneratorContextManager):  # a decorator such as @one_thread()
+            yield from (thing.func, thing.args, thing.kwds)
         elif isinstance(thing, MethodType):
             yield from (thing.__func__, thing.__self__)
         elif isinstance(thing, FunctionType):

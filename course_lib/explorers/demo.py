@@ -17,12 +17,12 @@ import torch
 from torch import nn
 
 from course_lib import datasets, training
-from course_lib.bundle import FRONTEND, bundle, style
+from course_lib.explorers.latent_explorer import LatentExplorer
+from course_lib.explorers.live import FRONTEND, bundle, style
+from course_lib.files import written_beside
 from course_lib.models import FullyConnectedVAE
 from course_lib.objectives import elbo
-from course_lib.paths import written_beside
 from course_lib.transforms import face_transform
-from course_lib.widgets import LatentExplorer
 
 IMAGES = 24
 DRAWS = 16  # of each kind; then they come again

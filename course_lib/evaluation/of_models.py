@@ -1,4 +1,4 @@
-"""Numbers to set beside models; those about pictures alone come from `pictures`."""
+"""Numbers to set beside models."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,19 +12,6 @@ from torch import Tensor, nn
 
 from course_lib.models import code
 from course_lib.objectives import log_likelihood, log_ratio, posterior
-from course_lib.pictures import (
-    PixelChange,
-    Sharpness,
-    frechet_distance,
-    pixel_change,
-    sharpness,
-)
-
-__all__ = [
-    "AggregatePosterior", "PixelChange", "Sharpness", "active_units", "aggregate_posterior",
-    "auroc", "factor_recovery", "frechet_distance", "nll", "pixel_change", "reconstruction_error",
-    "sharpness",
-]  # fmt: skip
 
 BATCH = 500  # pictures that go through a network at a time
 

@@ -12,8 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from course_lib.files import written_beside
 from course_lib.objectives import Terms
-from course_lib.paths import written_beside
 
 FORMAT = "course_lib training state 2"
 

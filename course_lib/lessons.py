@@ -1,25 +1,91 @@
-"""Claims: a sentence, what was measured, and whether that bears it out.
+"""What a notebook says to its reader: predict first, then see what the measurement bears out.
 
 A notebook states its claims with `claim` and judges what people say with `verdict`; both print one
 line that starts with ✓ or ✗. No line is written by hand: nbval compares the stored lines with those
-of a fresh run, and a test refuses a stored ✗. `collect` reads the lines back from the notebooks.
+of a fresh run, and a test refuses a stored ✗. `authoring.claims` reads the lines back.
 """
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
+from html import escape
 
-import nbformat
-
-from course_lib.paths import written_beside
+import ipywidgets as w
 
 MARKS = {True: "✓", False: "✗"}
 VERDICTS = ("true", "half true", "false")
-START, END = "<!-- claims -->", "<!-- end of claims -->"  # where a file shows the table
-_CLAIM = re.compile(r"^([✓✗]) (?!“)(.+) \[(.+)\]$", re.MULTILINE)
-_VERDICT = re.compile(r"^([✓✗]) “(.+)” is ([A-Z ]+)\.$", re.MULTILINE)
+
+
+class Prediction(w.VBox):
+    """A question to answer before running on; the first answer counts.
+
+    Parameters
+    ----------
+    question : str
+        Plain text: ``<`` and ``&`` are shown as they are.
+    choices : sequence of str
+        Two or more, all different.
+
+    Attributes
+    ----------
+    choice : str or None
+        What was locked in.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to choose between.
+    """
+
+    def __init__(self, question: str, choices: Sequence[str]):
+        if len(choices) < 2 or len(set(choices)) < len(choices):
+            raise ValueError(f"A prediction needs two or more different choices, not {choices}.")
+        self.question, self.choices, self.choice = question, list(choices), None
+        self._options = w.RadioButtons(options=self.choices, value=None, layout={"width": "auto"})
+        self._lock = w.Button(description="Lock in my prediction", button_style="primary",
+                              layout={"width": "auto"})  # fmt: skip
+        self._lock.on_click(lambda _: self.lock())
+        label = w.HTML(f"<strong>Predict.</strong> {escape(question, quote=False)}")
+        super().__init__([label, self._options, self._lock], layout={"align_items": "flex-start"})
+
+    def lock(self, choice: str | None = None) -> None:
+        """Take the answer: the one given, or else the one that is ticked. Later ones are refused.
+
+        Raises
+        ------
+        ValueError
+            If it is not one of the choices.
+        """
+        choice = choice if choice is not None else self._options.value
+        if self.choice is not None or choice is None:
+            return
+        if choice not in self.choices:
+            raise ValueError(f"{choice!r} is none of the choices: take one of {self.choices}.")
+        self.choice = self._options.value = choice
+        self._options.disabled = self._lock.disabled = True
+        self._lock.description = "Locked in: run the next cells"
+
+    def reveal(self, right: str, because: str) -> None:
+        """Print how the prediction fares.
+
+        Parameters
+        ----------
+        right : str
+            The choice that the measurement showed to be right.
+        because : str
+            One or two sentences that name the cause.
+        """
+        if right not in self.choices:
+            raise ValueError(f"{right!r} is none of the choices: take one of {self.choices}.")
+        if self.choice is None:
+            start = f"You locked in no prediction. It is: {right}."
+        elif self.choice == right:
+            start = f"As you predicted: {right}."
+        else:
+            start = f"You predicted: {self.choice}. It is: {right}."
+        print(start, because)
+
+    def __repr__(self) -> str:
+        return f"Prediction({self.question!r}, {self.choices!r})"
 
 
 @dataclass(frozen=True)
@@ -130,81 +196,3 @@ def verdict(heard: str, judged: str, because: Sequence[Claim]) -> bool:
     stands = all(c.holds for c in because)
     print(f"{MARKS[stands]} “{heard}” is {judged.upper()}.")
     return stands
-
-
-class Stated(NamedTuple):
-    """A line that `claim` or `verdict` left in a notebook."""
-
-    notebook: str  #: its name, without the ending
-    holds: bool
-    sentence: str
-    result: str  #: the measurement, or of something heard the verdict
-
-    @property
-    def heard(self) -> bool:
-        """Whether it is something people say, with a verdict."""
-        return self.result.lower() in VERDICTS
-
-
-def collect(paths: Iterable[str | Path]) -> list[Stated]:
-    """Read the claims and verdicts that executed notebooks show, in order.
-
-    Parameters
-    ----------
-    paths : iterable of paths
-        Notebooks with their outputs; nothing is executed.
-
-    Returns
-    -------
-    list of Stated
-    """
-    found = []
-    for path in map(Path, paths):
-        for cell in nbformat.read(path, as_version=4).cells:
-            shown = "".join(output.get("text", "") for output in cell.get("outputs", []))
-            for pattern in (_CLAIM, _VERDICT):
-                for mark, sentence, result in pattern.findall(shown):
-                    found.append(Stated(path.stem, mark == MARKS[True], sentence, result))
-    return found
-
-
-def table(stated: Sequence[Stated]) -> str:
-    """Write claims as Markdown: what people say, with its verdict, then what was measured."""
-    parts = []
-    for heard, head in ((True, "people say | we found"), (False, "claim | measured")):
-        rows = [_row(s) for s in stated if s.heard == heard]
-        if rows:
-            parts.append("\n".join([f"| {head} | notebook |", "| --- | --- | --- |", *rows]))
-    return "\n\n".join(parts)
-
-
-def write(table: str, path: str | Path) -> None:
-    """Replace what stands between the marks of a file, `START` and `END`.
-
-    Raises
-    ------
-    ValueError
-        If the file has no such marks.
-    """
-    path = Path(path)
-    text = path.read_text(encoding="utf-8")
-    before, start, rest = text.partition(START)
-    _, end, after = rest.partition(END)
-    if not start or not end:
-        raise ValueError(f"{path} has no place for claims: add the lines {START} and {END} to it.")
-    with written_beside(path) as beside:
-        beside.write_text(f"{before}{start}\n{table}\n{end}{after}", encoding="utf-8", newline="\n")
-
-
-def _row(stated: Stated) -> str:
-    mark, sentence, result = MARKS[stated.holds], stated.sentence, stated.result
-    said, found = (
-        (f"“{sentence}”", f"{mark} {result.lower()}")
-        if stated.heard
-        else (f"{mark} {sentence}", result)
-    )
-    return f"| {_in_cell(said)} | {_in_cell(found)} | {stated.notebook[:2]} |"
-
-
-def _in_cell(text: str) -> str:
-    return text.replace("|", "\\|")

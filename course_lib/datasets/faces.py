@@ -14,8 +14,8 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
-from course_lib.painting import Canvas, bump, curve, ellipse, oval, ramp, rgb, wave
-from course_lib.threads import one_thread
+from course_lib.datasets.painting import Canvas, bump, curve, ellipse, oval, ramp, rgb, wave
+from course_lib.training.threads import one_thread
 
 FACTORS = (  # what 0 and 1 mean; left and right are the viewer's
     "skin",  # light, dark

@@ -4,6 +4,7 @@ Densities are over one number z; the prior is N(0, 1). Results are float64 and i
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -11,8 +12,9 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 from torch.distributions import Normal
 
-from course_lib.curves import COLOURS, DASHES
-from course_lib.figures import DPI, AltFigure
+from course_lib.explorers.figure_explorer import FigureExplorer, Slider
+from course_lib.plots.curves import COLOURS, DASHES
+from course_lib.plots.figure import DPI, AltFigure
 
 # For μ in ±3 and σ from 0.05 to 3, sums over this grid are integrals to nine decimals.
 GRID = torch.linspace(-30, 30, 12_001, dtype=torch.float64)
@@ -122,6 +124,26 @@ def posterior_figure(
     )
 
 
+def kl_explorer(mu: float = 2.0, sigma: float = 1.0) -> FigureExplorer:
+    """Move q(z) = N(μ, σ²) over the prior and watch KL(q ‖ prior)."""
+    return FigureExplorer(kl_figure, _of_q(mu, sigma))
+
+
+def posterior_explorer(
+    x: float = 1.5,
+    decode: Callable[[Tensor], Tensor] = lambda z: z,
+    noise: float = 1.0,
+    mu: float = 0.4,
+    sigma: float = 0.8,
+) -> FigureExplorer:
+    """Fit q(z|x) = N(μ, σ²) to a true posterior by hand, and watch ELBO and gap.
+
+    The model is that of `bound`.
+    """
+    draw = partial(posterior_figure, x=x, decode=decode, noise=noise)
+    return FigureExplorer(draw, _of_q(mu, sigma))
+
+
 def _figure(densities: Mapping[str, Tensor], *, title: str, alt: str) -> AltFigure:
     """Lines over z, the first of them filled; few labels, since text is what takes the time."""
     shown = GRID.abs() <= SHOWN
@@ -145,3 +167,10 @@ def _figure(densities: Mapping[str, Tensor], *, title: str, alt: str) -> AltFigu
 def _normal(mean: float | Tensor, std: float) -> Normal:
     mean = torch.as_tensor(mean, dtype=GRID.dtype)
     return Normal(mean, torch.full_like(mean, std), validate_args=False)
+
+
+def _of_q(mu: float, sigma: float) -> dict[str, Slider]:
+    return {
+        "mu": Slider(-3, 3, mu, 0.05, label="μ of q"),
+        "sigma": Slider(0.05, 3, sigma, 0.01, label="σ of q"),
+    }

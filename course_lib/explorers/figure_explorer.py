@@ -1,20 +1,12 @@
-"""Explorers that draw: sliders over a figure of a few numbers, and the course's own."""
+"""Explorers that draw: sliders over a figure of a few numbers."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import NamedTuple
 
-from torch import Tensor, nn
 from traitlets import Bytes, Dict, Float, HasTraits, List, Unicode
 
-from course_lib import densities, theory
-from course_lib.explorer import snapshot
-from course_lib.figures import AltFigure
-from course_lib.interpolation import path, strip_figure
-from course_lib.live import LiveFigure
-from course_lib.theory import PCA
-from course_lib.transforms import face_transform
-from course_lib.waterline import MOST, waterline_figure
+from course_lib.explorers.live import LiveFigure
+from course_lib.plots.figure import AltFigure
 
 
 class Slider(NamedTuple):
@@ -153,116 +145,6 @@ class FigureExplorer(LiveFigure, frontend="figure_explorer"):
                     self.state.set_trait(name, value)
         finally:  # what the state refuses, the view takes back
             self._values = self.state.trait_values()
-
-
-def kl_explorer(mu: float = 2.0, sigma: float = 1.0) -> FigureExplorer:
-    """Move q(z) = N(μ, σ²) over the prior and watch KL(q ‖ prior)."""
-    return FigureExplorer(densities.kl_figure, _of_q(mu, sigma))
-
-
-def posterior_explorer(
-    x: float = 1.5,
-    decode: Callable[[Tensor], Tensor] = lambda z: z,
-    noise: float = 1.0,
-    mu: float = 0.4,
-    sigma: float = 0.8,
-) -> FigureExplorer:
-    """Fit q(z|x) = N(μ, σ²) to a true posterior by hand, and watch ELBO and gap.
-
-    The model is that of `densities.bound`.
-    """
-    draw = partial(densities.posterior_figure, x=x, decode=decode, noise=noise)
-    return FigureExplorer(draw, _of_q(mu, sigma))
-
-
-def interpolation_strip(
-    models: nn.Module | Mapping[str, nn.Module],
-    a: Tensor,
-    b: Tensor,
-    transform: nn.Module | None = None,
-    *,
-    steps: int = 9,
-    t: float = 0.5,
-) -> FigureExplorer:
-    """Walk on the straight line between the codes of two faces.
-
-    Parameters
-    ----------
-    models : nn.Module, or mapping from name to nn.Module
-        With ``encode`` and ``decode``; each has a row.
-    a, b : Tensor
-        uint8 (1, C, H, W), the two faces.
-    transform : nn.Module, optional
-        From uint8 pictures to the models' input; the homework's by default.
-    steps : int
-        Pictures in a row, both ends counted.
-    t : float
-        Where to start, from 0 at the first face to 1 at the second.
-
-    Raises
-    ------
-    ValueError
-        If there are no models, or as `interpolation.path`.
-    """
-    named = models if isinstance(models, Mapping) else {"model": models}
-    if not named:
-        raise ValueError("interpolation_strip got no models: pass one, or a dict from name to it.")
-    transform = transform or face_transform()
-    # A copy, because the codes of its ends are encoded once, and decoded at each move.
-    paths = [path(name, snapshot(model), a, b, transform, steps) for name, model in named.items()]
-    return FigureExplorer(partial(strip_figure, paths), {"t": Slider(0, 1, t, 0.01)})
-
-
-def linear_vae_playground(
-    pca: PCA,
-    image_shape: tuple[int, int, int],
-    *,
-    latent_dim: int = 32,
-    beta: float = 1.0,
-    sigma2: float | None = None,
-    observed: Mapping[str, tuple[float, float]] | None = None,
-) -> FigureExplorer:
-    """Raise the water over the eigenvalues, and watch a linear VAE's latents drown.
-
-    Parameters
-    ----------
-    pca : theory.PCA
-        Of pictures in [-1, 1].
-    image_shape : (channels, height, width)
-    latent_dim : int
-    beta, sigma2 : float
-        As `theory.linear_vae` takes them. Without `sigma2` the best one is where it starts.
-    observed : mapping from name to (squared error, rate), optional
-        As `waterline.waterline_figure` takes it.
-
-    Raises
-    ------
-    ValueError
-        As `theory.linear_vae` and `Numbers`.
-    """
-    if sigma2 is None:
-        sigma2 = theory.linear_vae(pca.eigenvalues, latent_dim, beta).sigma2.item()
-    latents = min(MOST, int((pca.eigenvalues > 0).sum()))
-
-    def draw(latent_dim: float, beta: float, sigma2: float) -> AltFigure:
-        shown = round(latent_dim), beta, sigma2
-        return waterline_figure(pca, image_shape, *shown, observed=observed)
-
-    return FigureExplorer(
-        draw,
-        {
-            "latent_dim": Slider(1, latents, latent_dim, 1, label="latents"),
-            "beta": Slider(0.01, 10_000, beta, 0.05, "β", log=True),
-            "sigma2": Slider(min(sigma2, 1e-4), max(sigma2, 1.0), sigma2, 0.05, "σ²", log=True),
-        },
-    )
-
-
-def _of_q(mu: float, sigma: float) -> dict[str, Slider]:
-    return {
-        "mu": Slider(-3, 3, mu, 0.05, label="μ of q"),
-        "sigma": Slider(0.05, 3, sigma, 0.01, label="σ of q"),
-    }
 
 
 class _Within(Float):

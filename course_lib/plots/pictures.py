@@ -1,20 +1,11 @@
-"""Figures, each with its description in words. Functions return them; none shows or saves.
-
-They are built without pyplot, so that a notebook shows a figure once, where it is named.
-"""
+"""Pictures side by side, or in a grid."""
 
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from course_lib.curves import LiveCurve, curve, loss_curves
 from course_lib.evaluation import pixel_change
-from course_lib.figures import AltFigure, as_pictures, difference, mosaic, symmetric
-
-__all__ = [
-    "AltFigure", "LiveCurve", "comparison", "curve", "difference",
-    "grid", "loss_curves", "symmetric",
-]  # fmt: skip
+from course_lib.plots.figure import AltFigure, as_pictures, difference, mosaic
 
 THRESHOLD = 40  # grey levels from which on a change counts as a point of colour
 

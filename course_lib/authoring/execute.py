@@ -1,19 +1,15 @@
-"""Notebooks as files: execute them for committing, export them as slides."""
+"""Run notebooks from top to bottom and clean them, ready to be committed."""
 
 import os
 import re
-import shutil
-from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
-from nbconvert import SlidesExporter
 
-from course_lib.paths import written_beside
+from course_lib.files import written_beside
 
-_ASSETS = Path(__file__).parent / "slides_assets"
 _KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _PROGRESS = re.compile(r".*\d+%\|")
@@ -79,7 +75,7 @@ def execute(path: str | os.PathLike, *, timeout: int = 600) -> None:
         If a cell raises, takes too long or ends the kernel.
     """
     path = Path(path)
-    notebook = _read(path)
+    notebook = read(path)
     running = 0
 
     def note_cell(cell, cell_index):
@@ -107,7 +103,7 @@ def execute(path: str | os.PathLike, *, timeout: int = 600) -> None:
         what = f"took longer than {timeout} s"
     else:
         clean(notebook)
-        _write(path, nbformat.writes(notebook) + "\n")
+        write(path, nbformat.writes(notebook) + "\n")
         return
     raise RuntimeError(
         f"{path.name}: cell {running + 1} (id {notebook.cells[running].get('id')}) {what}; "
@@ -115,54 +111,14 @@ def execute(path: str | os.PathLike, *, timeout: int = 600) -> None:
     )
 
 
-def slides(paths: Iterable[str | os.PathLike], folder: str | os.PathLike) -> list[Path]:
-    """Export notebooks as reveal.js decks that work without a network.
-
-    Parameters
-    ----------
-    paths : iterable of paths
-        The notebooks, with their outputs; nothing is executed.
-    folder : path
-        Where the decks and their ``assets`` go; made if need be. Copied as a whole it opens
-        anywhere, straight from the disk.
-
-    Returns
-    -------
-    list of Path
-        One HTML file for each notebook.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such notebook.
-    """
-    folder = Path(folder)
-    notebooks = {Path(path): _read(Path(path)) for path in paths}
-    exporter = SlidesExporter(
-        template_name="course",
-        extra_template_basedirs=[str(_ASSETS / "template")],
-        reveal_url_prefix="assets/reveal.js",
-        reveal_theme="white",
-        embed_images=True,
-    )
-    for name in ("reveal.js", "mathjax"):
-        shutil.copytree(_ASSETS / name, folder / "assets" / name, dirs_exist_ok=True)
-    decks = []
-    for path, notebook in notebooks.items():
-        clean(notebook)
-        resources = {"metadata": {"name": path.stem, "path": str(path.parent)}}
-        html, _ = exporter.from_notebook_node(notebook, resources=resources)
-        decks.append(folder / f"{path.stem}.html")
-        _write(decks[-1], html)
-    return decks
-
-
-def _read(path: Path) -> nbformat.NotebookNode:
+def read(path: Path) -> nbformat.NotebookNode:
+    """A notebook, or a FileNotFoundError that says what was expected."""
     if not path.is_file():
         raise FileNotFoundError(f"There is no notebook {path}; give the path of an .ipynb file.")
     return nbformat.read(path, as_version=4)
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
+    """Replace a text file, whole or not at all."""
     with written_beside(path) as beside:
         beside.write_text(text, encoding="utf-8", newline="\n")

@@ -57,16 +57,56 @@ Those of model m, which all but the first have in their names, are ``m/…``:
 A tensor never changes under its name, so the view keeps what it has.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import ClassVar
 
 import anywidget
 from IPython.display import display
 from traitlets import Unicode
 
-from course_lib.bundle import bundle, style
-from course_lib.figures import AltFigure
+from course_lib.plots.figure import AltFigure
+
+FRONTEND = Path(__file__).parent / "frontend"
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w]+)\.js";\n', re.MULTILINE)
+
+
+def bundle(name: str) -> str:
+    """One module with all that it imports, each file before those that need it.
+
+    The files in ``frontend`` are plain ES modules that any browser runs as they are, so nobody
+    needs node to install the course, and there is no build to keep up to date. A browser is given
+    one text, without any network. Names must differ across files: a browser refuses a module that
+    declares one twice.
+
+    Parameters
+    ----------
+    name : str
+        Of a file in ``frontend``, without its ``.js``.
+
+    Returns
+    -------
+    str
+        JavaScript without imports; only what the named file exports as its default is exported.
+    """
+    texts: dict[str, str] = {}
+
+    def add(name: str) -> None:
+        if name not in texts:
+            text = (FRONTEND / f"{name}.js").read_text(encoding="utf-8")
+            for needed in _IMPORT.findall(text):
+                add(needed)
+            texts[name] = re.sub("^export (?!default)", "", _IMPORT.sub("", text), flags=re.M)
+
+    add(name)
+    return "\n".join(texts.values())
+
+
+def style() -> str:
+    """The explorers' style sheet."""
+    return (FRONTEND / "explorers.css").read_text(encoding="utf-8")
 
 
 class LiveFigure(anywidget.AnyWidget):

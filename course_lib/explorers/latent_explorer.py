@@ -9,9 +9,12 @@ import torch
 from torch import Tensor, nn
 from traitlets import Dict
 
-from course_lib import decoders, plots
-from course_lib.atlas import Atlas, all_codes, chart, gaussians
-from course_lib.explorer import (
+from course_lib import plots
+from course_lib.datasets.faces import FACTORS
+from course_lib.explorers import decoders
+from course_lib.explorers.atlas import Atlas, chart, gaussians
+from course_lib.explorers.live import LiveFigure
+from course_lib.explorers.state import (
     GAIN,
     MOST_ELEMENTS,
     ORIGINS,
@@ -22,10 +25,9 @@ from course_lib.explorer import (
     prior_draw,
     snapshot,
 )
-from course_lib.faces import FACTORS
-from course_lib.figures import AltFigure
-from course_lib.live import LiveFigure
-from course_lib.plots import THRESHOLD
+from course_lib.latents import encode
+from course_lib.plots.figure import AltFigure
+from course_lib.plots.pictures import THRESHOLD
 from course_lib.transforms import face_transform, to_image
 
 SHIFT_RANGE = (-5.0, 5.0)
@@ -93,7 +95,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         self._models = {name: snapshot(model) for name, model in _named(models).items()}
         transform = transform or face_transform()
         self._x = transform(images)
-        self._codes = {name: all_codes(model, self._x) for name, model in self._models.items()}
+        self._codes = {name: encode(model, self._x) for name, model in self._models.items()}
         self._travels = {name: decoders.can_travel(m) for name, m in self._models.items()}
         self.atlases = _atlases(self._models, transform, training, factors)
         smallest = min(codes.shape[1] for codes in self._codes.values())

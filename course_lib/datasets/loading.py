@@ -1,7 +1,6 @@
 """One front door to every data set: `load` gives uint8 pictures, split in three."""
 
 import difflib
-import hashlib
 import os
 import re
 import shutil
@@ -17,9 +16,10 @@ from torch import Tensor
 from torchvision.transforms import v2
 from tqdm.auto import tqdm
 
-from course_lib import cache, faces, npy, painting
-from course_lib.npy import MappedImages
-from course_lib.paths import data_folder
+from course_lib.datasets import faces, npy
+from course_lib.datasets.npy import MappedImages
+from course_lib.files import data_folder, load_or_make
+from course_lib.training.fingerprint import fingerprint
 
 SIZE = 64  # height and width of the face sets, in pixels
 FACES = (10_000, 1_000, 1_000)  # rendered faces to train, validate and test
@@ -147,9 +147,8 @@ def _faces(seed: int, root: Path) -> Splits:
         return {"images": images, "factors": factors}
 
     # Another renderer or another number of faces makes another data set.
-    program = b"".join(Path(module.__file__).read_bytes() for module in (faces, painting))
-    source = hashlib.sha256(program).hexdigest()
-    cached = cache.load_or_make(root / "faces.safetensors", f"{FACES} by faces.py {source}", make)
+    recipe = fingerprint(FACES, SIZE, faces.sample, faces.render)
+    cached = load_or_make(root / "faces.safetensors", recipe, make)
     train, validation, test = cached["factors"].split(FACES)
     factors = {"train": train, "validation": validation, "test": test}
     return Splits(*cached["images"].split(FACES), factors)
@@ -205,7 +204,7 @@ def _lfw(seed: int, root: Path) -> Splits:
         person = torch.from_numpy(people.target)
         return {"images": images.movedim(-1, 1).contiguous(), "person": person}
 
-    cached = cache.load_or_make(root / "lfw.safetensors", "lfw funneled, crop 128, version 1", make)
+    cached = load_or_make(root / "lfw.safetensors", "lfw funneled, crop 128, version 1", make)
     rows = _split_by_person(cached["person"], seed)
     return Splits(*(cached["images"][part] for part in rows))
 
@@ -227,9 +226,7 @@ def _celeba(seed: int, root: Path) -> Splits:
             made[split] = images
         return made
 
-    cached = cache.load_or_make(
-        root / "celeba.safetensors", "celeba aligned, crop 148, version 1", make
-    )
+    cached = load_or_make(root / "celeba.safetensors", "celeba aligned, crop 148, version 1", make)
     return Splits(**cached)
 
 

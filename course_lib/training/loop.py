@@ -5,12 +5,9 @@ because a Fabric is an object of its own: a notebook may train once on the CPU a
 where Accelerate keeps one global state per process.
 """
 
-import re
 import time
-import warnings
 from collections.abc import Callable
 from functools import partial
-from inspect import signature
 from math import ceil
 from pathlib import Path
 from typing import Protocol
@@ -20,12 +17,11 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from course_lib import checkpoints
-from course_lib.checkpoints import Mismatch, State, adam, load, save
-from course_lib.fingerprint import fingerprint
 from course_lib.objectives import Terms
-from course_lib.paths import data_folder
-from course_lib.runtime import (
+from course_lib.training import checkpoints
+from course_lib.training.checkpoints import Mismatch, State, adam, save
+from course_lib.training.fingerprint import fingerprint
+from course_lib.training.runtime import (
     choose_device,
     keep_freed_memory,
     own_random_numbers,
@@ -33,10 +29,8 @@ from course_lib.runtime import (
     set_random_state,
     stop_on_interrupt,
 )
-from course_lib.threads import multiply_adds, threads_worth
+from course_lib.training.threads import multiply_adds, threads_worth
 from course_lib.transforms import face_transform
-
-__all__ = ["State", "evaluate", "fit", "fit_or_load", "load", "save"]
 
 Objective = Callable[[nn.Module, Tensor], Terms]
 
@@ -147,8 +141,8 @@ def fit(
         tqdm(total=epochs * n, unit=" images", disable=not progress) as bar,
     ):
         network = fabric.to_device(model if isinstance(model, nn.Module) else model())
-        identity = _identity(network, objective, data, transform, batch_size, lr, seed, precision)
-        state = State(network, adam(network, lr), identity)
+        settings = identity(network, objective, data, transform, batch_size, lr, seed, precision)
+        state = State(network, adam(network, lr), settings)
         if resume_from is not None:
             checkpoints.restore(state, resume_from)
             _check_not_past(state, epochs * per_epoch, resume_from)
@@ -239,81 +233,6 @@ def evaluate(
     return dict(zip(Terms._fields, (sums / len(images)).tolist(), strict=True))
 
 
-def fit_or_load(
-    name: str,
-    model: nn.Module | Callable[[], nn.Module],
-    objective: Objective,
-    data: Data,
-    *,
-    epochs: int,
-    afresh: bool = False,
-    **settings,
-) -> State:
-    """Train once; the second time, read what the first time wrote.
-
-    It is the same run only if everything is the same that its numbers depend on: starting
-    weights, objective and network down to their code, pictures, settings (see `fingerprint`).
-    Otherwise it trains, says what differs, and replaces the stored run of that name. A run that
-    was interrupted or killed goes on from its last epoch.
-
-    Parameters
-    ----------
-    name : str
-        What to call it. The weights are kept in ``models/NAME-FINGERPRINT.safetensors`` in the
-        `data_folder`; Adam's moments only as long as the run is unfinished.
-    model, objective, data, epochs, **settings
-        As `fit` takes them, without `checkpoint` and `resume_from`.
-    afresh : bool
-        Train again in any case.
-
-    Returns
-    -------
-    State
-
-    Raises
-    ------
-    ValueError
-        If the name cannot be a file's.
-    """
-    if not name or re.search(r'[/\\:*?"<>|]', name):
-        raise ValueError(
-            f"fit_or_load got the name {name!r}, but a file will be called so: leave out / and "
-            "other signs that names of files may not have."
-        )
-    asked = signature(fit).bind(model, objective, data, epochs=epochs, **settings)
-    asked.apply_defaults()
-    with own_random_numbers(asked.arguments["seed"]):
-        network = model if isinstance(model, nn.Module) else model()
-    identity = _identity(network, **asked.arguments) | {"epochs": epochs}
-    path = data_folder() / "models" / f"{name}-{fingerprint(identity)}.safetensors"
-    others = [
-        file
-        for file in path.parent.glob("*.safetensors")
-        if re.fullmatch(re.escape(name) + "-[0-9a-f]{16}", file.stem) and file != path
-    ]
-    train = partial(fit, model, objective, data, epochs=epochs, checkpoint=path, **settings)
-    try:
-        if afresh:
-            state = train()
-        elif not path.exists():
-            for other in others[:1]:
-                checkpoints.check_same_run(other, identity)
-            state = train()
-        elif checkpoints.is_finished(path):
-            return load(path, network)
-        else:
-            state = train(resume_from=path)
-    except Mismatch as reason:
-        warnings.warn(f"{reason} Training afresh.", stacklevel=2)
-        state = train()
-    if len(state.history.get("epoch", [])) == epochs:
-        state.optimizer.state.clear()
-        save(state, path)
-        for other in others:
-            other.unlink(missing_ok=True)
-    return state
-
-
 def _batches(n: int, batch_size: int, seed: int, epoch: int) -> tuple[Tensor, ...]:
     """The epoch's batches, as indices. They follow from seed and epoch alone, so that two models
     see the same pictures in the same order, and a resumed run finds its place."""
@@ -348,7 +267,7 @@ def _check_not_past(state: State, steps: int, path: str | Path) -> None:
         )
 
 
-def _identity(
+def identity(
     network, objective, data, transform, batch_size, lr, seed, precision, **_
 ) -> dict[str, str | float]:
     """What a run's numbers depend on, so that it is taken for no other."""

@@ -11,8 +11,8 @@ from traitlets import Dict, Enum, Float, HasTraits, Int, List, observe, validate
 
 from course_lib import latents
 from course_lib.evaluation import PixelChange, pixel_change
-from course_lib.figures import difference
-from course_lib.plots import THRESHOLD
+from course_lib.plots.figure import difference
+from course_lib.plots.pictures import THRESHOLD
 from course_lib.transforms import to_image
 
 MOST_ELEMENTS = 12  # more sliders do not fit on a screen

@@ -9,8 +9,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor, nn
 from torch.distributions import LowRankMultivariateNormal
 
-from course_lib.models import code
-from course_lib.priors import Density, fit_density, fit_gaussian
+from course_lib.latents import Density, encode, fit_density, fit_gaussian
 
 MOST = 1000  # training pictures whose codes are kept to measure distances to
 COMPONENTS = 10  # Gaussians of the fitted density, where there are codes enough for them
@@ -97,7 +96,7 @@ def chart(
             f"A map of {len(x)} training pictures says little: pass 50 or more, a thousand if "
             "there are."
         )
-    codes = all_codes(model, x)
+    codes = encode(model, x)
     n, k = codes.shape
     held_out = torch.arange(n) % 5 == 4
     kept, others = codes[~held_out], codes[held_out]
@@ -157,13 +156,6 @@ def gaussians(density: Density) -> dict[str, Tensor]:
     numbers = {"constant": constants, "means": means, "rows": rows, "round": spread.reshape(1)}
     numbers["sign"] = torch.tensor([sign])
     return {name: number.float().contiguous() for name, number in numbers.items()}
-
-
-@torch.inference_mode()
-def all_codes(model: nn.Module, x: Tensor) -> Tensor:
-    """Codes (n, K) of pictures, on the CPU."""
-    weight = next(model.parameters())
-    return torch.cat([code(model, batch.to(weight)).float().cpu() for batch in x.split(BATCH)])
 
 
 @torch.inference_mode()

@@ -1,6 +1,7 @@
 """The straight line between the codes of two faces, beside the cross-fade of the pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from math import ceil
 from typing import NamedTuple
 
@@ -9,11 +10,51 @@ from matplotlib.lines import Line2D
 from torch import Tensor, nn
 
 from course_lib import latents
-from course_lib.curves import COLOURS
 from course_lib.evaluation import pixel_change
-from course_lib.figures import DPI, FONT_SIZE, GAP, LINE, PICTURE, AltFigure, strip
+from course_lib.explorers.figure_explorer import FigureExplorer, Slider
+from course_lib.explorers.state import snapshot
 from course_lib.models import code
-from course_lib.transforms import to_image
+from course_lib.plots.curves import COLOURS
+from course_lib.plots.figure import DPI, FONT_SIZE, GAP, LINE, PICTURE, AltFigure, strip
+from course_lib.transforms import face_transform, to_image
+
+
+def interpolation_strip(
+    models: nn.Module | Mapping[str, nn.Module],
+    a: Tensor,
+    b: Tensor,
+    transform: nn.Module | None = None,
+    *,
+    steps: int = 9,
+    t: float = 0.5,
+) -> FigureExplorer:
+    """Walk on the straight line between the codes of two faces.
+
+    Parameters
+    ----------
+    models : nn.Module, or mapping from name to nn.Module
+        With ``encode`` and ``decode``; each has a row.
+    a, b : Tensor
+        uint8 (1, C, H, W), the two faces.
+    transform : nn.Module, optional
+        From uint8 pictures to the models' input; the homework's by default.
+    steps : int
+        Pictures in a row, both ends counted.
+    t : float
+        Where to start, from 0 at the first face to 1 at the second.
+
+    Raises
+    ------
+    ValueError
+        If there are no models, or as `path`.
+    """
+    named = models if isinstance(models, Mapping) else {"model": models}
+    if not named:
+        raise ValueError("interpolation_strip got no models: pass one, or a dict from name to it.")
+    transform = transform or face_transform()
+    # A copy, because the codes of its ends are encoded once, and decoded at each move.
+    paths = [path(name, snapshot(model), a, b, transform, steps) for name, model in named.items()]
+    return FigureExplorer(partial(strip_figure, paths), {"t": Slider(0, 1, t, 0.01)})
 
 
 class Path(NamedTuple):

@@ -10,7 +10,7 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from course_lib.figures import DPI, AltFigure
+from course_lib.plots.figure import DPI, AltFigure
 
 if TYPE_CHECKING:
     from course_lib.training import State

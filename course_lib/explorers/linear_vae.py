@@ -13,8 +13,9 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from course_lib import theory
-from course_lib.curves import COLOURS, MARKERS
-from course_lib.figures import DPI, AltFigure, as_pictures, strip
+from course_lib.explorers.figure_explorer import FigureExplorer, Slider
+from course_lib.plots.curves import COLOURS, MARKERS
+from course_lib.plots.figure import DPI, AltFigure, as_pictures, strip
 
 MOST = 64  # eigenvalues that are drawn; more would be thinner than a pixel or two
 BLUE, ORANGE, WATER, GREY = COLOURS[0], COLOURS[1], COLOURS[5], "#888888"
@@ -22,6 +23,51 @@ HATCHED = {"color": "white", "edgecolor": ORANGE, "hatch": "////"}
 LEAST_RATE = 0.1  # nats, of the rate-distortion plot: a tenth of a nat is next to nothing
 POINTS = (ORANGE, BLUE, *COLOURS[2:])
 WIDTH, HEIGHT, SIDE, GAP = 710, 420, 64, 6  # pixels: the figure; its small pictures, between them
+
+
+def linear_vae_playground(
+    pca: theory.PCA,
+    image_shape: tuple[int, int, int],
+    *,
+    latent_dim: int = 32,
+    beta: float = 1.0,
+    sigma2: float | None = None,
+    observed: Mapping[str, tuple[float, float]] | None = None,
+) -> FigureExplorer:
+    """Raise the water over the eigenvalues, and watch a linear VAE's latents drown.
+
+    Parameters
+    ----------
+    pca : theory.PCA
+        Of pictures in [-1, 1].
+    image_shape : (channels, height, width)
+    latent_dim : int
+    beta, sigma2 : float
+        As `theory.linear_vae` takes them. Without `sigma2` the best one is where it starts.
+    observed : mapping from name to (squared error, rate), optional
+        As `waterline_figure` takes it.
+
+    Raises
+    ------
+    ValueError
+        As `theory.linear_vae` and `Numbers`.
+    """
+    if sigma2 is None:
+        sigma2 = theory.linear_vae(pca.eigenvalues, latent_dim, beta).sigma2.item()
+    latents = min(MOST, int((pca.eigenvalues > 0).sum()))
+
+    def draw(latent_dim: float, beta: float, sigma2: float) -> AltFigure:
+        shown = round(latent_dim), beta, sigma2
+        return waterline_figure(pca, image_shape, *shown, observed=observed)
+
+    return FigureExplorer(
+        draw,
+        {
+            "latent_dim": Slider(1, latents, latent_dim, 1, label="latents"),
+            "beta": Slider(0.01, 10_000, beta, 0.05, "β", log=True),
+            "sigma2": Slider(min(sigma2, 1e-4), max(sigma2, 1.0), sigma2, 0.05, "σ²", log=True),
+        },
+    )
 
 
 def waterline_figure(

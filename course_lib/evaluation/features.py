@@ -4,7 +4,6 @@ Two kinds, both made on the spot. Principal components know how faces vary as pi
 outlines, blends. The factor reader knows what a rendered face is made of, eyes and mouth included.
 """
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,10 +12,10 @@ import torch
 from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
-from course_lib import cache
 from course_lib.datasets import Splits
-from course_lib.paths import data_folder
-from course_lib.runtime import own_random_numbers
+from course_lib.files import data_folder, load_or_make
+from course_lib.training.fingerprint import fingerprint
+from course_lib.training.runtime import own_random_numbers
 
 BATCH = 500  # pictures that go through the network at a time
 
@@ -99,7 +98,7 @@ def factor_reader(faces: Splits, *, epochs: int = 6, root: Path | None = None) -
     epochs : int
         Passes over the training set.
     root : path, optional
-        Folder of the trained weights; `paths.data_folder` by default.
+        Folder of the trained weights; `files.data_folder` by default.
 
     Returns
     -------
@@ -115,16 +114,10 @@ def factor_reader(faces: Splits, *, epochs: int = 6, root: Path | None = None) -
             "factor_reader needs pictures with known factors: pass datasets.load('faces')."
         )
     images, factors = faces.train, faces.factors["train"]
-    # Another renderer draws other pictures from the same factors.
-    digest = hashlib.sha256(Path(__file__).read_bytes())
-    for shown in (images, factors):
-        digest.update(shown.contiguous().numpy())
-    recipe = f"{epochs} epochs by features.py, source and faces {digest.hexdigest()}"
+    recipe = fingerprint(_train, images, factors, epochs)  # another renderer, other pictures
     path = (root or data_folder()) / "models" / "factor_reader.safetensors"
     reader = FactorReader(factors.shape[1])
-    reader.load_state_dict(
-        cache.load_or_make(path, recipe, lambda: _train(images, factors, epochs))
-    )
+    reader.load_state_dict(load_or_make(path, recipe, lambda: _train(images, factors, epochs)))
     return reader.eval().requires_grad_(False)
 
 

@@ -1,0 +1,1 @@
+"""What only authors need: notebooks executed, their claims listed, slides exported."""

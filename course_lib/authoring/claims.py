@@ -1,0 +1,93 @@
+"""The claims and verdicts that executed notebooks state, read back and written as tables."""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import nbformat
+
+from course_lib.files import written_beside
+from course_lib.lessons import MARKS, VERDICTS
+
+START, END = "<!-- claims -->", "<!-- end of claims -->"  # where a file shows the table
+_CLAIM = re.compile(r"^([✓✗]) (?!“)(.+) \[(.+)\]$", re.MULTILINE)
+_VERDICT = re.compile(r"^([✓✗]) “(.+)” is ([A-Z ]+)\.$", re.MULTILINE)
+
+
+class Stated(NamedTuple):
+    """A line that `claim` or `verdict` left in a notebook."""
+
+    notebook: str  #: its name, without the ending
+    holds: bool
+    sentence: str
+    result: str  #: the measurement, or of something heard the verdict
+
+    @property
+    def heard(self) -> bool:
+        """Whether it is something people say, with a verdict."""
+        return self.result.lower() in VERDICTS
+
+
+def collect(paths: Iterable[str | Path]) -> list[Stated]:
+    """Read the claims and verdicts that executed notebooks show, in order.
+
+    Parameters
+    ----------
+    paths : iterable of paths
+        Notebooks with their outputs; nothing is executed.
+
+    Returns
+    -------
+    list of Stated
+    """
+    found = []
+    for path in map(Path, paths):
+        for cell in nbformat.read(path, as_version=4).cells:
+            shown = "".join(output.get("text", "") for output in cell.get("outputs", []))
+            for pattern in (_CLAIM, _VERDICT):
+                for mark, sentence, result in pattern.findall(shown):
+                    found.append(Stated(path.stem, mark == MARKS[True], sentence, result))
+    return found
+
+
+def table(stated: Sequence[Stated]) -> str:
+    """Write claims as Markdown: what people say, with its verdict, then what was measured."""
+    parts = []
+    for heard, head in ((True, "people say | we found"), (False, "claim | measured")):
+        rows = [_row(s) for s in stated if s.heard == heard]
+        if rows:
+            parts.append("\n".join([f"| {head} | notebook |", "| --- | --- | --- |", *rows]))
+    return "\n\n".join(parts)
+
+
+def write(table: str, path: str | Path) -> None:
+    """Replace what stands between the marks of a file, `START` and `END`.
+
+    Raises
+    ------
+    ValueError
+        If the file has no such marks.
+    """
+    path = Path(path)
+    text = path.read_text(encoding="utf-8")
+    before, start, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    if not start or not end:
+        raise ValueError(f"{path} has no place for claims: add the lines {START} and {END} to it.")
+    with written_beside(path) as beside:
+        beside.write_text(f"{before}{start}\n{table}\n{end}{after}", encoding="utf-8", newline="\n")
+
+
+def _row(stated: Stated) -> str:
+    mark, sentence, result = MARKS[stated.holds], stated.sentence, stated.result
+    said, found = (
+        (f"“{sentence}”", f"{mark} {result.lower()}")
+        if stated.heard
+        else (f"{mark} {sentence}", result)
+    )
+    return f"| {_in_cell(said)} | {_in_cell(found)} | {stated.notebook[:2]} |"
+
+
+def _in_cell(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -1,0 +1,34 @@
+"""Numbers to set beside models (`of_models`) and pictures (`of_pictures`), the features that they
+are compared by (`features`), and whether an element means one thing (`disentanglement`)."""
+
+from course_lib.evaluation.of_models import (
+    AggregatePosterior,
+    active_units,
+    aggregate_posterior,
+    auroc,
+    factor_recovery,
+    nll,
+    reconstruction_error,
+)
+from course_lib.evaluation.of_pictures import (
+    PixelChange,
+    Sharpness,
+    frechet_distance,
+    pixel_change,
+    sharpness,
+)
+
+__all__ = [
+    "AggregatePosterior",
+    "PixelChange",
+    "Sharpness",
+    "active_units",
+    "aggregate_posterior",
+    "auroc",
+    "factor_recovery",
+    "frechet_distance",
+    "nll",
+    "pixel_change",
+    "reconstruction_error",
+    "sharpness",
+]

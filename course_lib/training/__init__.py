@@ -1,0 +1,17 @@
+"""The training loop (`loop`), kept runs (`reuse`, `checkpoints`), and the machine around it."""
+
+from course_lib.training.checkpoints import Mismatch, State, load, save
+from course_lib.training.loop import Data, Objective, evaluate, fit
+from course_lib.training.reuse import fit_or_load
+
+__all__ = [
+    "Data",
+    "Mismatch",
+    "Objective",
+    "State",
+    "evaluate",
+    "fit",
+    "fit_or_load",
+    "load",
+    "save",
+]

@@ -1,0 +1,91 @@
+"""Train once, and read the result the next time."""
+
+import re
+import warnings
+from collections.abc import Callable
+from functools import partial
+from inspect import signature
+
+from torch import nn
+
+from course_lib.files import data_folder
+from course_lib.training import checkpoints
+from course_lib.training.checkpoints import Mismatch, State
+from course_lib.training.fingerprint import fingerprint
+from course_lib.training.loop import Data, Objective, fit, identity
+from course_lib.training.runtime import own_random_numbers
+
+
+def fit_or_load(
+    name: str,
+    model: nn.Module | Callable[[], nn.Module],
+    objective: Objective,
+    data: Data,
+    *,
+    epochs: int,
+    afresh: bool = False,
+    **settings,
+) -> State:
+    """Train once; the second time, read what the first time wrote.
+
+    It is the same run only if everything is the same that its numbers depend on: starting
+    weights, objective and network down to their code, pictures, settings (see `fingerprint`).
+    Otherwise it trains, says what differs, and replaces the stored run of that name. A run that
+    was interrupted or killed goes on from its last epoch.
+
+    Parameters
+    ----------
+    name : str
+        What to call it. The weights are kept in ``models/NAME-FINGERPRINT.safetensors`` in the
+        `data_folder`; Adam's moments only as long as the run is unfinished.
+    model, objective, data, epochs, **settings
+        As `fit` takes them, without `checkpoint` and `resume_from`.
+    afresh : bool
+        Train again in any case.
+
+    Returns
+    -------
+    State
+
+    Raises
+    ------
+    ValueError
+        If the name cannot be a file's.
+    """
+    if not name or re.search(r'[/\\:*?"<>|]', name):
+        raise ValueError(
+            f"fit_or_load got the name {name!r}, but a file will be called so: leave out / and "
+            "other signs that names of files may not have."
+        )
+    asked = signature(fit).bind(model, objective, data, epochs=epochs, **settings)
+    asked.apply_defaults()
+    with own_random_numbers(asked.arguments["seed"]):
+        network = model if isinstance(model, nn.Module) else model()
+    settled = identity(network, **asked.arguments) | {"epochs": epochs}
+    path = data_folder() / "models" / f"{name}-{fingerprint(settled)}.safetensors"
+    others = [
+        file
+        for file in path.parent.glob("*.safetensors")
+        if re.fullmatch(re.escape(name) + "-[0-9a-f]{16}", file.stem) and file != path
+    ]
+    train = partial(fit, model, objective, data, epochs=epochs, checkpoint=path, **settings)
+    try:
+        if afresh:
+            state = train()
+        elif not path.exists():
+            for other in others[:1]:
+                checkpoints.check_same_run(other, settled)
+            state = train()
+        elif checkpoints.is_finished(path):
+            return checkpoints.load(path, network)
+        else:
+            state = train(resume_from=path)
+    except Mismatch as reason:
+        warnings.warn(f"{reason} Training afresh.", stacklevel=2)
+        state = train()
+    if len(state.history.get("epoch", [])) == epochs:
+        state.optimizer.state.clear()
+        checkpoints.save(state, path)
+        for other in others:
+            other.unlink(missing_ok=True)
+    return state
