@@ -7,6 +7,7 @@ from pathlib import Path
 import hypothesis
 import matplotlib
 import pytest
+import torch
 
 # By name, not by MPLBACKEND: the notebooks' kernels would inherit that, and show no figures.
 matplotlib.use("Agg")
@@ -14,6 +15,8 @@ matplotlib.use("Agg")
 # No time limit per example (machines differ), and no random ones (a failure must come back).
 hypothesis.settings.register_profile("course", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("course")
+
+SEED = 0
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROME_ON_MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
@@ -28,6 +31,12 @@ FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    """Let no test depend on what drew random numbers before it: a failure comes back alone, too."""
+    torch.manual_seed(SEED)
 
 
 @pytest.fixture(scope="session")

@@ -148,7 +148,9 @@ def test_a_deck_loads_only_files_beside_it(deck):
     assert loaded
     for name in loaded:
         assert name.startswith("assets/") and (deck.parent / name).is_file(), name
-    for sheet in deck.parent.rglob("*.css"):
+    sheets = list(deck.parent.rglob("*.css"))
+    assert sheets
+    for sheet in sheets:
         assert not Links(sheet.read_text()).loaded, sheet
 
 

@@ -255,7 +255,7 @@ def test_a_large_file_stays_on_disk_and_gives_the_same_pictures(tmp_path, monkey
         assert (
             len(ours) == len(theirs) and ours.shape == theirs.shape and ours.dtype == theirs.dtype
         )
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match="56 is out of bounds"):
         large.train[56]
 
 
@@ -401,13 +401,17 @@ def test_a_damaged_cache_is_rebuilt(renderer, tmp_path, damage):
 @given(position=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_no_flipped_bit_goes_unnoticed(tmp_path, position, bit):
     path = tmp_path / "small.safetensors"
-    truth = {"images": torch.arange(30, dtype=torch.uint8), "factors": torch.rand(3)}
-    files.load_or_make(path, "recipe", lambda: truth)
+    path.unlink(missing_ok=True)  # of the last example
+    truth = {"images": torch.arange(30, dtype=torch.uint8), "factors": torch.arange(3) / 7}
+    made = []
+    make = lambda: made.append(truth) or truth  # noqa: E731
+    files.load_or_make(path, "recipe", make)
     data = bytearray(path.read_bytes())
     data[int(position * len(data))] ^= 1 << bit
     path.unlink()
     path.write_bytes(data)
-    found = files.load_or_make(path, "recipe", lambda: truth)
+    found = files.load_or_make(path, "recipe", make)
+    assert len(made) == 2
     assert found.keys() == truth.keys()
     assert all(torch.equal(found[name], truth[name]) for name in truth)
 

@@ -67,7 +67,7 @@ def test_rendering_leaves_the_number_of_threads_alone():
     try:
         torch.set_num_threads(before + 1)
         faces.render(faces.sample(3), 24)
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match=r"found \(3, 15\)"):
             faces.render(torch.zeros(3, 15), 24)
         assert torch.get_num_threads() == before + 1
     finally:

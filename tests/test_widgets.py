@@ -18,6 +18,7 @@ from course_lib.explorers import decoders
 from course_lib.explorers.latent_explorer import LatentExplorer
 from course_lib.explorers.state import prior_draw
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
+from course_lib.models import code as encoded
 
 SHAPE, HIDDEN, LATENT = (3, 6, 5), 13, 17
 transform = transforms.face_transform(crop=None, size=SHAPE[1:])
@@ -195,12 +196,14 @@ def test_the_view_gets_the_decoders(make, models):
 
 def test_the_view_gets_what_a_face_and_a_slider_need(make, models, images):
     explorer = make()
+    explorer.state.image = 2
     tensors, facts = ask(explorer, models=False, columns=[3, 11], bases=[["image", 2]])
     assert facts is None
     assert torch.equal(tensors["original/2"], images[2])
     for number, (name, model) in enumerate(models.items()):
         code = tensors[f"{number}/base/image/2/code"]
-        assert torch.equal(code, explorer.seen[name].code) is (explorer.state.image == 2)
+        assert torch.equal(code, explorer.seen[name].code)
+        assert torch.allclose(code, encoded(model, transform(images[2:3])), atol=1e-6)
         torch.testing.assert_close(
             tensors[f"{number}/base/image/2/first"], decoders.first(model, code)
         )
@@ -244,8 +247,10 @@ def test_the_kernel_decodes_what_the_browser_cannot(make, images):
 
 
 def test_an_unknown_message_is_refused(make):
+    explorer = make()
     with pytest.raises(ValueError, match="dance.*LatentExplorer has not"):
-        make().answer({"kind": "dance"})
+        explorer.answer({**WANT, "kind": "dance"})
+    assert explorer.sent == []
 
 
 def test_a_browser_gets_no_number_that_it_cannot_read(make):
@@ -274,10 +279,13 @@ def test_a_browser_gets_no_number_that_it_cannot_read(make):
     assert torch.equal(tensors["0/base/prior/5/code"], prior_draw(5, LATENT))
 
 
-@pytest.mark.parametrize("message", [{**WANT, "bases": [["image", 99]]}, {"kind": "dance"}])
-def test_an_error_of_the_kernel_is_told_to_the_view(make, message):
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [({**WANT, "bases": [["image", 99]]}, IndexError), ({"kind": "dance"}, ValueError)],
+)
+def test_an_error_of_the_kernel_is_told_to_the_view(make, message, error):
     explorer = make()
-    with pytest.raises(Exception) as raised:
+    with pytest.raises(error) as raised:
         explorer._on_message(explorer, message, [])
     [(content, buffers)] = explorer.sent
     text = f"{type(raised.value).__name__}: {raised.value}"
@@ -293,7 +301,7 @@ def test_an_error_while_the_kernel_decodes_is_told_too(make):
         raise RuntimeError("no memory left")
 
     explorer._models["model"].decode = fail
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="no memory left"):
         explorer.set_state({"_choice": {**explorer._choice, "shift": 2.0}})
     [(content, _)] = explorer.sent
     assert content == {"kind": "error", "text": "RuntimeError: no memory left"}
