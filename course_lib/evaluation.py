@@ -1,7 +1,5 @@
 """Numbers to set beside models; those about pictures alone come from `pictures`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from math import log
 from typing import NamedTuple
 
@@ -19,6 +17,7 @@ from course_lib.pictures import (
     pixel_change,
     sharpness,
 )
+from course_lib.runtime import evaluating
 
 __all__ = [
     "AggregatePosterior", "PixelChange", "Sharpness", "active_units", "aggregate_posterior",
@@ -63,7 +62,7 @@ def nll(model: nn.Module, x: Tensor, k: int = 1000, *, chunk: int = 1024, seed: 
     """
     if k < 1 or chunk < 1:
         raise ValueError(f"nll got k={k} and chunk={chunk}, but both must be 1 or more.")
-    with _evaluating(model):
+    with evaluating(model):
         q = posterior(model, x)
         noise = torch.randn(k, 1, q.mean.shape[1], generator=torch.Generator().manual_seed(seed))
         sums = []
@@ -101,7 +100,7 @@ def active_units(model: nn.Module, x: Tensor, threshold: float = 0.01) -> Tensor
             f"active_units got {len(x)} picture(s), but a variance needs several: pass some "
             "hundreds."
         )
-    with _evaluating(model):
+    with evaluating(model):
         return code(model, x).var(0) > threshold
 
 
@@ -146,7 +145,7 @@ def aggregate_posterior(model: nn.Module, x: Tensor) -> AggregatePosterior:
         raise ValueError(
             "aggregate_posterior got no pictures: pass many more than there are latent elements."
         )
-    with _evaluating(model):
+    with evaluating(model):
         parts = [posterior(model, part) for part in x.split(BATCH)]
     means = torch.cat([q.mean for q in parts]).double()
     variances = torch.cat([q.variance for q in parts]).double()
@@ -172,7 +171,7 @@ def reconstruction_error(model: nn.Module, x: Tensor) -> Tensor:
     Tensor
         (N,), averaged over the picture's numbers; in squared units of `x`.
     """
-    with _evaluating(model):
+    with evaluating(model):
         return torch.cat(
             [(model(part) - part).square().flatten(1).mean(1) for part in x.split(BATCH)]
         )
@@ -249,15 +248,3 @@ def auroc(normal: Tensor, anomalous: Tensor) -> float:
         raise ValueError("auroc got NaN or infinity: find out which picture scores so.")
     labels = torch.cat([torch.zeros(len(normal)), torch.ones(len(anomalous))])
     return float(roc_auc_score(labels, scores))
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode and no gradients; the model is given back as it was."""
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        model.train(was_training)

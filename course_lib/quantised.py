@@ -3,7 +3,6 @@
 from math import log
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.models import FullyConnectedVAE
@@ -155,22 +154,3 @@ def vector_quantised(model: VectorQuantisedVAE, x: Tensor, commitment: float = 0
     moved = (rounded - z.detach()).square() + commitment * (z - rounded.detach()).square()
     loss = distortion + moved.sum(1) / (2 * model.likelihood.sigma2.detach())
     return Terms(loss, distortion, torch.full_like(loss, model.groups * log(model.codebook_size)))
-
-
-def perplexity(indices: Tensor, codebook_size: int) -> Tensor:
-    """How many vectors of each codebook are in use, in effect: e to the entropy of their use.
-
-    Parameters
-    ----------
-    indices : Tensor
-        Whole numbers (N, groups), from `VectorQuantisedVAE.indices`.
-    codebook_size : int
-
-    Returns
-    -------
-    Tensor
-        (groups,), from 1, always the same vector, to `codebook_size`, all as often. The sum of
-        its logarithms is what the code costs with the best prior that knows each group alone.
-    """
-    frequencies = F.one_hot(indices, codebook_size).double().mean(0)
-    return torch.special.entr(frequencies).sum(1).exp()

@@ -24,6 +24,7 @@ from course_lib.checkpoints import Mismatch, State, adam, load, save
 from course_lib.objectives import Terms
 from course_lib.runtime import (
     choose_device,
+    evaluating,
     keep_freed_memory,
     own_random_numbers,
     random_state,
@@ -216,14 +217,11 @@ def evaluate(
         raise ValueError("evaluate got no pictures: pass one of the splits of datasets.load(…).")
     transform = transform or face_transform()
     device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
     sums = torch.zeros(len(Terms._fields), dtype=torch.float64)
-    with torch.no_grad(), own_random_numbers(seed):
+    with evaluating(model), own_random_numbers(seed):
         for start in range(0, len(images), batch_size):
             terms = objective(model, transform(images[start : start + batch_size].to(device)))
             sums += torch.stack(terms).cpu().double().sum(1)
-    model.train(was_training)
     return dict(zip(Terms._fields, (sums / len(images)).tolist(), strict=True))
 
 
