@@ -10,6 +10,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
 from nbconvert import SlidesExporter
+from nbformat.reader import NotJSONError
 
 from course_lib.paths import written_beside
 
@@ -19,6 +20,10 @@ _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _PROGRESS = re.compile(r".*\d+%\|")
 # What is meant about a cell; editors and kernels add when it ran, how it was folded and more.
 _CELL_METADATA = {"course", "jupyter", "slideshow", "tags"}
+
+
+class NotebookError(RuntimeError):
+    """A notebook that does not run to its end, or is none."""
 
 
 def clean(notebook: nbformat.NotebookNode) -> None:
@@ -75,8 +80,8 @@ def execute(path: str | os.PathLike, *, timeout: int = 600) -> None:
     ------
     FileNotFoundError
         If there is no such notebook.
-    RuntimeError
-        If a cell raises, takes too long or ends the kernel.
+    NotebookError
+        If a cell raises, takes too long or ends the kernel, or the file is no notebook.
     """
     path = Path(path)
     notebook = _read(path)
@@ -109,7 +114,7 @@ def execute(path: str | os.PathLike, *, timeout: int = 600) -> None:
         clean(notebook)
         _write(path, nbformat.writes(notebook) + "\n")
         return
-    raise RuntimeError(
+    raise NotebookError(
         f"{path.name}: cell {running + 1} (id {notebook.cells[running].get('id')}) {what}; "
         "nothing was written."
     )
@@ -135,6 +140,8 @@ def slides(paths: Iterable[str | os.PathLike], folder: str | os.PathLike) -> lis
     ------
     FileNotFoundError
         If there is no such notebook.
+    NotebookError
+        If the file is no notebook.
     """
     folder = Path(folder)
     notebooks = {Path(path): _read(Path(path)) for path in paths}
@@ -160,7 +167,10 @@ def slides(paths: Iterable[str | os.PathLike], folder: str | os.PathLike) -> lis
 def _read(path: Path) -> nbformat.NotebookNode:
     if not path.is_file():
         raise FileNotFoundError(f"There is no notebook {path}; give the path of an .ipynb file.")
-    return nbformat.read(path, as_version=4)
+    try:
+        return nbformat.read(path, as_version=4)
+    except (NotJSONError, UnicodeDecodeError) as error:
+        raise NotebookError(f"{path} is no notebook: give the path of an .ipynb file.") from error
 
 
 def _write(path: Path, text: str) -> None:
