@@ -100,41 +100,6 @@ def set_elements(z: Tensor, values: Mapping[int, float]) -> Tensor:
     return edited
 
 
-def traverse(z: Tensor, element: int, values: Tensor) -> Tensor:
-    """Give one element of one code a row of values, all else held still.
-
-    Parameters
-    ----------
-    z : Tensor
-        One code, (1, K).
-    element : int
-    values : Tensor
-        (S,), for example ``torch.linspace(0, 8, 9)``.
-
-    Returns
-    -------
-    Tensor
-        (S, K).
-
-    Raises
-    ------
-    IndexError
-        If there is no such element.
-    ValueError
-        If a shape is wrong, or NaN or infinity is among the numbers.
-    """
-    check_codes(z, one=True)
-    _check_element(element, z.shape[1])
-    if values.ndim != 1 or not values.isfinite().all():
-        raise ValueError(
-            f"traverse got values of shape {tuple(values.shape)}, but expects one row of finite "
-            "numbers: try torch.linspace(0, 8, 9)."
-        )
-    path = z.repeat(len(values), 1)
-    path[:, element] = values.to(z)
-    return path
-
-
 def interpolate(start: Tensor, end: Tensor, steps: int) -> Tensor:
     """Codes on the straight line between two codes.
 

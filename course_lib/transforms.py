@@ -90,9 +90,14 @@ def _check(images: Tensor, crop: tuple[int, int, int, int] | None) -> None:
             f"The transform got shape {tuple(images.shape)}, but expects (…, 3, H, W), channels "
             "before rows and columns: move the channel axis with images.movedim(-1, -3)."
         )
-    height, width = images.shape[-2:]
-    if crop is not None and (crop[0] + crop[2] > height or crop[1] + crop[3] > width):
+    if crop is None:
+        return
+    rows, columns = images.shape[-2:]
+    top, left, height, width = crop
+    inside = 0 <= top < top + height <= rows and 0 <= left < left + width <= columns
+    if not inside:  # torchvision would make up black pixels
         raise ValueError(
             f"The crop (top, left, height, width) = {crop} does not fit into pictures of "
-            f"{height}×{width}: choose a smaller one, or crop=None for the whole picture."
+            f"{rows}×{columns}: keep rows and columns that they have, or use crop=None for the "
+            "whole picture."
         )

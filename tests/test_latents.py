@@ -51,14 +51,6 @@ def test_the_homeworks_second_edit():
     assert torch.equal(latents.set_elements(z, {3: 2.0, 1000: 8.0}), theirs)
 
 
-def test_traverse_varies_one_element():
-    z = torch.randn(1, 5)
-    path = latents.traverse(z, 2, torch.linspace(0, 8, 7))
-    assert path.shape == (7, 5)
-    assert path[:, 2].tolist() == torch.linspace(0, 8, 7).tolist()
-    assert (path[:, [0, 1, 3, 4]] == z[:, [0, 1, 3, 4]]).all()
-
-
 def test_interpolate_ends_where_it_should():
     a, b = torch.randn(1, 5), torch.randn(1, 5)
     line = latents.interpolate(a, b, 7)
@@ -79,9 +71,6 @@ Z = torch.zeros(2, 4)
         (lambda: latents.set_elements(Z, {4: 1.0}), IndexError, "from 0 to 3"),
         (lambda: latents.set_elements(Z, {-1: 1.0}), IndexError, "no element -1"),
         (lambda: latents.set_elements(Z, {1: NAN}), ValueError, "element 1 is nan"),
-        (lambda: latents.traverse(Z, 1, torch.zeros(3)), ValueError, "z\\[:1\\]"),
-        (lambda: latents.traverse(Z[:1], 9, torch.zeros(3)), IndexError, "no element 9"),
-        (lambda: latents.traverse(Z[:1], 1, torch.tensor([NAN])), ValueError, "finite"),
         (lambda: latents.interpolate(Z[:1], torch.zeros(1, 3), 5), ValueError, "4 and 3"),
         (lambda: latents.interpolate(Z[:1], Z[:1], 1), ValueError, "steps=1"),
     ],

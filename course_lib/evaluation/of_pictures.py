@@ -140,7 +140,7 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
         raise ValueError(
             f"frechet_distance got {tuple(a.shape)} and {tuple(b.shape)}, but expects (n, F) and "
-            "(m, F) of two examples or more: pass features of pictures, see course_lib.features."
+            "(m, F) of two examples or more: pass features of pictures, see evaluation.features."
         )
     a, b = a.detach().cpu().double(), b.detach().cpu().double()
     if not (a.isfinite().all() and b.isfinite().all()):
