@@ -13,6 +13,7 @@ from course_lib.objectives import log_likelihood, log_ratio, posterior
 from course_lib.pictures import (
     PixelChange,
     Sharpness,
+    distance_to_nearest,
     frechet_distance,
     pixel_change,
     sharpness,
@@ -21,8 +22,8 @@ from course_lib.runtime import evaluating
 
 __all__ = [
     "AggregatePosterior", "PixelChange", "Sharpness", "active_units", "aggregate_posterior",
-    "auroc", "factor_recovery", "frechet_distance", "nll", "pixel_change", "reconstruction_error",
-    "sharpness",
+    "auroc", "distance_to_nearest", "factor_recovery", "frechet_distance", "nll", "pixel_change",
+    "reconstruction_error", "sharpness",
 ]  # fmt: skip
 
 BATCH = 500  # pictures that go through a network at a time
