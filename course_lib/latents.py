@@ -26,23 +26,28 @@ BATCH = 500  # pictures that are encoded at a time
 
 
 @torch.no_grad()
-def encode(model: nn.Module, x: Tensor) -> Tensor:
+def encode(model: nn.Module, images: Tensor, transform: nn.Module | None = None) -> Tensor:
     """The codes of a whole set of pictures, in batches; of a posterior, the means.
 
     Parameters
     ----------
     model : nn.Module
         With ``encode``.
-    x : Tensor
-        (N, C, H, W), as the model takes them.
+    images : Tensor
+        (N, C, H, W), as `transform` takes them, or the model if there is none.
+    transform : nn.Module, optional
+        Done to each batch; the whole set would fill the memory.
 
     Returns
     -------
     Tensor
         (N, K) float32, on the CPU.
     """
-    weight = next(model.parameters())
-    return torch.cat([code(model, part.to(weight)).float().cpu() for part in x.split(BATCH)])
+    weight, codes = next(model.parameters()), []
+    for part in torch.arange(len(images)).split(BATCH):
+        x = images[part] if transform is None else transform(images[part])
+        codes.append(code(model, x.to(weight)).float().cpu())
+    return torch.cat(codes)
 
 
 def shift(z: Tensor, amount: float) -> Tensor:

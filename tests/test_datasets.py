@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 
 from course_lib import datasets, files
 from course_lib.datasets import faces, loading, npy
+from course_lib.transforms import face_transform, to_image
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -665,3 +666,14 @@ def test_without_network_a_download_fails_in_one_sentence(name, tmp_path, monkey
             datasets.load(name, root=tmp_path)
     assert "\n" not in str(caught.value) and str(caught.value).endswith(".")
     assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_a_resized_set_is_what_the_transform_shows():
+    greys = torch.randint(256, (611, 3, 12, 8), dtype=torch.uint8)
+    splits = datasets.Splits(greys, greys[:3], greys[:5], {"train": torch.zeros(611, 16)})
+    shrink = face_transform(crop=(2, 0, 6, 8), size=(3, 4))
+    small = datasets.resized(splits, shrink)
+    assert small.train.shape == (611, 3, 3, 4) and small.train.dtype == torch.uint8
+    assert torch.equal(small.test, to_image(shrink(greys[:5])))
+    assert torch.equal(small.train[600:], to_image(shrink(greys[600:])))
+    assert small.factors is splits.factors

@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 from sklearn.mixture import GaussianMixture
 
 from course_lib import latents
+from course_lib.models import FullyConnectedVAE
+from course_lib.transforms import face_transform
 
 NAN = float("nan")
 number = st.floats(-50, 50, width=32)
@@ -144,3 +146,17 @@ def test_a_density_knows_its_own_latent_space_only():
 def test_a_density_names_what_it_cannot_fit(codes, components, sentence):
     with pytest.raises(ValueError, match=sentence):
         latents.fit_density(codes, components)
+
+
+def test_a_whole_set_is_encoded_as_its_pictures_are():
+    model = FullyConnectedVAE((3, 6, 5), 7, 4)
+    generator = torch.Generator().manual_seed(3)
+    images = torch.randint(256, (1203, 3, 6, 5), dtype=torch.uint8, generator=generator)
+    transform = face_transform(None, (6, 5))
+    codes = latents.encode(model, images, transform)
+    assert codes.shape == (1203, 4) and not codes.requires_grad
+    one_by_one = torch.cat(
+        [model.encode(transform(images[i : i + 1])).mean for i in (0, 500, 1202)]
+    )
+    torch.testing.assert_close(codes[[0, 500, 1202]], one_by_one.detach())
+    torch.testing.assert_close(latents.encode(model, transform(images)), codes)

@@ -91,3 +91,13 @@ def test_to_image_refuses_nan_and_integers():
         to_image(torch.tensor([0.0, float("nan")]))
     with pytest.raises(TypeError, match="floats"):
         to_image(torch.zeros(3, dtype=torch.uint8))
+
+
+def test_a_large_set_is_transformed_as_its_pictures_are():
+    generator = torch.Generator().manual_seed(3)
+    images = torch.randint(256, (1101, 3, 40, 64), dtype=torch.uint8, generator=generator)
+    before = images.clone()
+    transform = face_transform(size=(20, 30))
+    x = transform(images)
+    assert torch.equal(x[[0, 500, 1100]], transform(images[[0, 500, 1100]]))
+    assert torch.equal(images, before)
