@@ -9,6 +9,9 @@ UV ?= uv
 # The number of one notebook; empty means all of them.
 NB ?=
 
+# The tests side by side, a file per core and a thread each: threads that share cores only wait.
+WORKERS ?= -n auto --maxprocesses=4 --dist loadgroup --no-loadscope-reorder
+
 VENV := .venv
 BIN := $(VENV)/bin
 # Looked for when a recipe runs, not when make reads it: the set-up may bring uv in between.
@@ -39,7 +42,7 @@ lab: $(VENV)/.installed ## Set up if need be, then open the course in JupyterLab
 	$(BIN)/python -m jupyterlab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(AS_ROOT)
 
 test: $(VENV)/.installed lint browser ## Set up if need be, then run every test and notebook
-	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=600 tests notebooks
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(WORKERS) --nbval --nbval-current-env --nbval-cell-timeout=600 notebooks tests
 
 # The tests in a browser use one that is there, else Playwright's own download.
 browser: $(VENV)/.installed ## Find a browser for the tests, else download one
