@@ -1,13 +1,30 @@
 # GNU make 3.81, which macOS still ships, is enough.
 PYTHON ?= python3
-# Where pip finds other builds of PyTorch; empty means what plain pip gives.
+# The build of PyTorch that uv takes (cpu, cu126, …); empty means the one on PyPI.
+TORCH ?=
+# The same without uv: an index that has other builds of PyTorch.
 TORCH_INDEX ?=
+# The uv to install with, in a fraction of pip's time; empty means plain pip.
+UV ?= uv
 # The number of one notebook; empty means all of them.
 NB ?=
 
+# The tests side by side, a file per core and a thread each: threads that share cores only wait.
+WORKERS ?= -n auto --maxprocesses=4 --dist loadgroup --no-loadscope-reorder
+
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL = $(BIN)/python -m pip install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c constraints.txt
+# Looked for when a recipe runs, not when make reads it: the set-up may bring uv in between.
+FIND_UV = uv=$$($(if $(UV),command -v "$(UV)" || command -v $(BIN)/uv,false))
+# What pip does by itself, uv is told to do: take the index of pip's settings, compare indexes where
+# there are two, and compile (else every kernel does, where PYTHONDONTWRITEBYTECODE is set).
+PIP_INDEX = $${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2> /dev/null)}
+INSTALL = if $(FIND_UV); then \
+		export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$(PIP_INDEX)}"; \
+		set -- "$$uv" pip install --python $(BIN)/python --compile-bytecode $(TORCH:%=--torch-backend=%) \
+			$(if $(TORCH_INDEX),--index-strategy unsafe-best-match); \
+	else set -- $(BIN)/python -m pip install; fi; \
+	"$$@" $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c constraints.txt
 # Jupyter refuses to run as root unless told; containers often have no other user.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 NOTEBOOKS = $(sort $(wildcard notebooks/$(NB)*.ipynb))
@@ -17,14 +34,15 @@ NOTEBOOKS = $(sort $(wildcard notebooks/$(NB)*.ipynb))
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 	@echo
-	@echo "Variables: PYTHON=python3.12 (the Python to build $(VENV) with), NB=02 (one notebook),"
-	@echo "TORCH_INDEX=… (set-up only: an index with other builds of PyTorch, see README.md)."
+	@echo "Variables: PYTHON=python3.12 (the Python to build $(VENV) with), NB=02 (one notebook);"
+	@echo "for set-up only, see README.md: TORCH=cpu (the build of PyTorch, chosen by uv),"
+	@echo "TORCH_INDEX=… (an index with other builds of PyTorch), UV= (plain pip instead of uv)."
 
 lab: $(VENV)/.installed ## Set up if need be, then open the course in JupyterLab
 	$(BIN)/python -m jupyterlab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(AS_ROOT)
 
 test: $(VENV)/.installed lint browser ## Set up if need be, then run every test and notebook
-	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=600 tests notebooks
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(WORKERS) --nbval --nbval-current-env --nbval-cell-timeout=600 notebooks tests
 
 # The tests in a browser use one that is there, else Playwright's own download.
 browser: $(VENV)/.installed ## Find a browser for the tests, else download one
@@ -57,14 +75,14 @@ demo: $(VENV)/.installed ## Write a page to play with, no kernel needed, to buil
 	$(BIN)/python -m course_lib demo
 
 benchmarks: $(VENV)/.installed ## Measure speed, memory, and a published curve
-	$(INSTALL) -e ".[benchmarks]"
+	@$(INSTALL) -e ".[benchmarks]"
 	for script in tests/benchmarks/*.py; do $(BIN)/python $$script || exit; done
 
 # PyTorch itself pins the CUDA libraries it wants, and its CPU builds want none.
 constraints: $(VENV)/.installed ## Pin the newest version of every package in constraints.txt
-	$(INSTALL) uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras \
-		--no-header --no-annotate pyproject.toml -o build-constraints.part
+	@$(INSTALL) uv
+	echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras \
+		--no-header --no-annotate pyproject.toml - -o build-constraints.part
 	(grep '^#' constraints.txt; grep -v -E '^(cuda|nvidia|triton)' build-constraints.part) > constraints.part
 	rm build-constraints.part
 	mv constraints.part constraints.txt
@@ -76,9 +94,14 @@ clean: ## Delete what was built, keep the set-up and the data
 distclean: clean ## Delete the set-up too
 	rm -rf $(VENV) course_lib.egg-info
 
+NO_UV = TORCH=$(TORCH) needs uv, which is not there; name an index of such builds instead: TORCH_INDEX=… (see README.md).
+FAILED = Set-up failed, see above; TORCH_INDEX=… names another index for PyTorch, UV= takes plain pip instead of uv.
+
 # A stamp: nothing is installed again unless the lists of packages change.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(None if sys.version_info >= (3, 11) else "The course needs Python 3.11 or newer, but $(PYTHON) is " + v + "; name a newer one: make lab PYTHON=python3.12")'
 	@$(BIN)/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	$(INSTALL) -e ".[test]"
+	@$(FIND_UV) || $(if $(UV),$(BIN)/python -m pip install -qqq --only-binary :all: -c constraints.txt uv || echo "uv could not be installed: pip takes longer.",true)
+	@$(if $(TORCH),$(FIND_UV) || { echo "$(NO_UV)" >&2; exit 2; })
+	@$(INSTALL) -e ".[test]" || { echo "$(FAILED)" >&2; exit 2; }
 	@touch $@

@@ -1,16 +1,40 @@
 """The command line, ``python -m course_lib``: notebooks made ready, models trained, a demo."""
 
+import traceback
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from course_lib.authoring import claims
 from course_lib.authoring import execute as execution
 from course_lib.authoring import slides as decks
 
+
+class Commands(TyperGroup):
+    """A mistake that the user can mend is one sentence; anything else is ours, and a traceback."""
+
+    def invoke(self, ctx: typer.Context):
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if ctx.params["traceback"] or not _is_the_users(error):
+                raise
+            raise SystemExit(f"Error: {error}") from None
+
+
+def _is_the_users(error: Exception) -> bool:
+    if isinstance(error, ValueError):  # the course's own words, and not some library's surprise
+        *_, (raised_in, _) = traceback.walk_tb(error.__traceback__)
+        return (raised_in.f_globals.get("__package__") or "").partition(".")[0] == __package__
+    return isinstance(error, FloatingPointError | OSError | execution.NotebookError)
+
+
 app = typer.Typer(
+    cls=Commands,
+    pretty_exceptions_enable=False,  # a plain traceback, without the contents of all variables
     help="Work on the course's notebooks, train a model on pictures, or write the demo.",
     no_args_is_help=True,
     add_completion=False,
@@ -28,6 +52,15 @@ FIGURES = {  # as runs.measure names them, and with their units
 }
 
 Notebooks = Annotated[list[Path], typer.Argument(help="One or more .ipynb files.")]
+
+
+@app.callback()
+def options(
+    traceback: Annotated[
+        bool, typer.Option("--traceback", help="After a mistake, show where it was noticed.")
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()
@@ -143,11 +176,8 @@ def demo(
 
 
 def main() -> None:
-    """Run the command line; a mistake the user can mend is one sentence, not a traceback."""
-    try:
-        app(prog_name="python -m course_lib")
-    except (FloatingPointError, OSError, RuntimeError, ValueError) as error:
-        raise SystemExit(f"Error: {error}") from None
+    """Run the command line."""
+    app(prog_name="python -m course_lib")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from torch.distributions import Normal
 
 from course_lib.models import FullyConnectedVAE
 from course_lib.objectives import Terms, elbo, iwae, log_likelihood, posterior
-from course_lib.training.runtime import own_random_numbers
+from course_lib.training.runtime import evaluating, own_random_numbers
 
 
 def regularised(model: nn.Module, x: Tensor, price: float = 1.0, decay: float = 0.1) -> Terms:
@@ -198,7 +198,6 @@ def hierarchical_elbo(model: HierarchicalVAE, x: Tensor, beta: float = 1.0) -> T
     return Terms(distortion + beta * rate, distortion, rate)
 
 
-@torch.no_grad()
 def hierarchical_nll(model: HierarchicalVAE, x: Tensor, k: int = 1000, seed: int = 0) -> Tensor:
     """Estimate -log p(x) of each picture, (B,) in nats, by importance sampling of both levels.
 
@@ -228,16 +227,14 @@ def hierarchical_nll(model: HierarchicalVAE, x: Tensor, k: int = 1000, seed: int
     """
     if k < 1:
         raise ValueError(f"hierarchical_nll got k={k}, but needs at least 1 code for each picture.")
-    was_training, sums = model.training, []
-    q = posterior(model.eval(), x)
-    with own_random_numbers(seed):
+    with evaluating(model), own_random_numbers(seed):
+        q, sums = posterior(model, x), []
         for part in torch.arange(k).split(max(1, 1024 // len(x))):  # so many at a time, for memory
             z = q.sample((len(part),))
             # With one code, the importance-weighted bound is log p(z, u) / q(u|z), the weight.
             prior = -iwae(model.prior, z.flatten(0, 1), k=1).loss.unflatten(0, z.shape[:2])
             log_weights = log_likelihood(model, x, z) + prior - q.log_prob(z).sum(-1)
             sums.append(log_weights.logsumexp(0))
-    model.train(was_training)
     return log(k) - torch.stack(sums).logsumexp(0)
 
 

@@ -4,6 +4,7 @@ It has a loop of its own: two networks with two optimisers are no case of `train
 """
 
 from itertools import pairwise
+from math import isfinite
 
 import torch
 import torch.nn.functional as F
@@ -136,9 +137,9 @@ def fit(
 
             for name, loss in (("discriminator", d_loss), ("generator", g_loss)):
                 history[name].append(loss.item())
-            if not all(losses[-1] == losses[-1] for losses in history.values()):
+            if not all(isfinite(losses[-1]) for losses in history.values()):
                 raise FloatingPointError(
-                    f"The GAN's loss is not a number at step {step}: lower lr, or raise penalty."
+                    f"The GAN's loss is not finite at step {step}: lower lr, or raise penalty."
                 )
     return history
 

@@ -26,23 +26,28 @@ BATCH = 500  # pictures that are encoded at a time
 
 
 @torch.no_grad()
-def encode(model: nn.Module, x: Tensor) -> Tensor:
+def encode(model: nn.Module, images: Tensor, transform: nn.Module | None = None) -> Tensor:
     """The codes of a whole set of pictures, in batches; of a posterior, the means.
 
     Parameters
     ----------
     model : nn.Module
         With ``encode``.
-    x : Tensor
-        (N, C, H, W), as the model takes them.
+    images : Tensor
+        (N, C, H, W), as `transform` takes them, or the model if there is none.
+    transform : nn.Module, optional
+        Done to each batch; the whole set would fill the memory.
 
     Returns
     -------
     Tensor
         (N, K) float32, on the CPU.
     """
-    weight = next(model.parameters())
-    return torch.cat([code(model, part.to(weight)).float().cpu() for part in x.split(BATCH)])
+    weight, codes = next(model.parameters()), []
+    for part in torch.arange(len(images)).split(BATCH):
+        x = images[part] if transform is None else transform(images[part])
+        codes.append(code(model, x.to(weight)).float().cpu())
+    return torch.cat(codes)
 
 
 def shift(z: Tensor, amount: float) -> Tensor:
@@ -98,41 +103,6 @@ def set_elements(z: Tensor, values: Mapping[int, float]) -> Tensor:
         _check_number(value, f"The value for element {element}")
         edited[:, element] = value
     return edited
-
-
-def traverse(z: Tensor, element: int, values: Tensor) -> Tensor:
-    """Give one element of one code a row of values, all else held still.
-
-    Parameters
-    ----------
-    z : Tensor
-        One code, (1, K).
-    element : int
-    values : Tensor
-        (S,), for example ``torch.linspace(0, 8, 9)``.
-
-    Returns
-    -------
-    Tensor
-        (S, K).
-
-    Raises
-    ------
-    IndexError
-        If there is no such element.
-    ValueError
-        If a shape is wrong, or NaN or infinity is among the numbers.
-    """
-    check_codes(z, one=True)
-    _check_element(element, z.shape[1])
-    if values.ndim != 1 or not values.isfinite().all():
-        raise ValueError(
-            f"traverse got values of shape {tuple(values.shape)}, but expects one row of finite "
-            "numbers: try torch.linspace(0, 8, 9)."
-        )
-    path = z.repeat(len(values), 1)
-    path[:, element] = values.to(z)
-    return path
 
 
 def interpolate(start: Tensor, end: Tensor, steps: int) -> Tensor:

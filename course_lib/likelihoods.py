@@ -90,25 +90,42 @@ class OptimalGaussian(Gaussian):
     The likelihood has its maximum there, so that there is nothing to learn and nothing to set
     (Rybkin, Daniilidis and Levine 2021, σ-VAE, equation 8). It is taken in training mode only,
     and its running mean kept, as batch normalisation does with its statistics. In evaluation
-    mode that mean is used: a picture's score must not depend on the pictures beside it.
+    mode that mean is used: a picture's score must not depend on the pictures beside it. Before
+    any training it is 1.
+
+    Where all pictures are equal the error, and the best variance with it, shrinks to 0, and the
+    density grows without bound. The variance stops at 1e-10, where σ is a thousandth of a grey
+    level; each pixel that is reproduced exactly then scores 10.6 nats.
 
     Parameters
     ----------
     momentum : float
-        Weight of the latest batch in the running mean.
+        Weight of the latest batch in the running mean of many.
+
+    Attributes
+    ----------
+    total_weight : Tensor
+        Of all batches in the mean, if the latest weighs 1; a single number, (), kept as well.
     """
+
+    total_weight: Tensor
 
     def __init__(self, momentum: float = 0.1):
         super().__init__(1.0)
         self.momentum = momentum
+        self.register_buffer("total_weight", torch.tensor(0.0))
 
     def _variance(self, squares: Tensor) -> Tensor:
         if not self.training:
             return self.sigma2
-        # No gradient is lost by detaching: at its optimum the loss is flat in the variance. The
-        # floor is a thousandth of a grey level, for pictures that are reproduced exactly.
+        # No gradient is lost by detaching: at its optimum the loss is flat in the variance.
         variance = squares.detach().mean().clamp(min=1e-10)
-        self.sigma2.lerp_(variance.to(self.sigma2), self.momentum)
+        # The mean is of batches only, never of the 1 that it replaces: that is Adam's correction
+        # (Kingma and Ba 2015, section 3). To start from the first batch would take no second
+        # buffer, but that batch is an untrained network's, nearly as wrong as 1, and after 20
+        # steps it would still weigh an eighth.
+        self.total_weight.mul_(1 - self.momentum).add_(1)
+        self.sigma2.lerp_(variance.to(self.sigma2), 1 / self.total_weight)
         return variance
 
     def extra_repr(self) -> str:

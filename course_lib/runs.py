@@ -120,7 +120,7 @@ def train(
     sheet = reconstructions(state.model, splits.test, transform)
     _write(folder / "reconstructions.png", sheet.png())
     codes = (
-        None if model == "vae" else latents.encode(state.model, transform(splits.train[:FITTED]))
+        None if model == "vae" else latents.encode(state.model, splits.train[:FITTED], transform)
     )
     sheet = samples(state.model, codes, seed)
     _write(folder / "samples.png", sheet.png())

@@ -4,9 +4,12 @@ import re
 import shutil
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+import torch
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_lib import __main__
@@ -109,6 +112,37 @@ def test_a_missing_notebook_is_named(command, tmp_path, monkeypatch):
         "Error: There is no notebook gone.ipynb; give the path of an .ipynb file."
     )
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["execute", "slides"])
+@pytest.mark.parametrize("content", [b"not JSON", b"\xff\xfe"])
+def test_a_file_that_is_no_notebook_is_named(command, content, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("prose.ipynb").write_bytes(content)
+    assert run(monkeypatch, command, "prose.ipynb") == (
+        "Error: prose.ipynb is no notebook: give the path of an .ipynb file."
+    )
+
+
+@pytest.mark.parametrize(
+    ("bug", "kind"),
+    [
+        (lambda: torch.zeros(2) @ torch.zeros(3), RuntimeError),
+        (lambda: np.zeros(2) + np.zeros(3), ValueError),
+        (lambda: [].pop(), IndexError),
+    ],
+)
+def test_a_bug_does_not_look_like_a_users_mistake(bug, kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(execute, "execute", lambda path, timeout: bug())
+    monkeypatch.setattr(sys, "argv", ["course_lib", "execute", str(tmp_path)])
+    with pytest.raises(kind):
+        __main__.main()
+
+
+def test_a_mistake_shows_where_it_was_noticed_if_one_asks(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["course_lib", "--traceback", "execute", str(tmp_path / "x")])
+    with pytest.raises(FileNotFoundError, match="There is no notebook"):
+        __main__.main()
 
 
 @pytest.fixture(scope="module")

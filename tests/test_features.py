@@ -1,10 +1,15 @@
 """Features are what scikit-learn says, and the reader reads factors it was not shown."""
 
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
 import pytest
 import torch
 from sklearn.decomposition import PCA
 
 from course_lib.datasets import Splits, faces
+from course_lib.evaluation import features
 from course_lib.evaluation.features import FactorReader, factor_reader, pixel_pca
 
 
@@ -52,6 +57,38 @@ def test_other_pictures_of_the_same_factors_make_another_reader(drawn, tmp_path)
     negatives = Splits(255 - drawn.train, drawn.validation, drawn.test, drawn.factors)
     of_negatives = factor_reader(negatives, epochs=1, root=tmp_path)
     assert not torch.equal(of_faces.head.weight, of_negatives.head.weight)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "trained_again"),
+    [
+        ("with own_random_numbers(seed=0):", "with own_random_numbers(seed=0):  # fixed", False),
+        ("its last hidden layer", "the layer before the last", False),
+        ("def pixel_pca(", "\n\ndef pixel_pca(", False),
+        (
+            "lr_scheduler.OneCycleLR(optimizer, 3e-3",
+            "lr_scheduler.OneCycleLR(optimizer, 2e-3",
+            True,
+        ),
+        ("nn.Conv2d(3, 32, 4, stride=4),", "nn.Conv2d(3, 32, 4, stride=4, bias=False),", True),
+    ],
+    ids=["comment", "docstring", "elsewhere", "training", "network"],
+)
+def test_what_changes_the_readers_numbers_trains_another(drawn, tmp_path, old, new, trained_again):
+    factor_reader(drawn, epochs=1, root=tmp_path)
+    file = tmp_path / "models" / "factor_reader.safetensors"
+    written = file.stat().st_mtime_ns
+    edited = tmp_path / "edited.py"
+    source = Path(features.__file__).read_text(encoding="utf-8")
+    assert source.count(old) == 1
+    edited.write_text(source.replace(old, new), encoding="utf-8")
+    specification = spec_from_file_location(features.__name__, edited)
+    module = module_from_spec(specification)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, features.__name__, module)
+        specification.loader.exec_module(module)
+        module.factor_reader(drawn, epochs=1, root=tmp_path)
+    assert (file.stat().st_mtime_ns != written) == trained_again
 
 
 def test_the_reader_wants_whole_faces():

@@ -92,5 +92,12 @@ def test_the_penalty_flattens_the_discriminator_at_real_pictures():
 
 
 def test_a_loss_that_is_no_number_stops_the_training():
-    with pytest.raises(FloatingPointError, match="not a number at step 0: lower lr"):
+    with pytest.raises(FloatingPointError, match="not finite at step 0: lower lr"):
         trained(built(), data(value=float("nan")))
+
+
+def test_an_infinite_loss_stops_the_training():
+    model = built()
+    nn.init.constant_(model.discriminator[-1].bias, -float("inf"))  # nothing can be real
+    with pytest.raises(FloatingPointError, match="not finite at step 0: lower lr"):
+        trained(model, data())

@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 from sklearn.mixture import GaussianMixture
 
 from course_lib import latents
+from course_lib.models import FullyConnectedVAE
+from course_lib.transforms import face_transform
 
 NAN = float("nan")
 number = st.floats(-50, 50, width=32)
@@ -51,14 +53,6 @@ def test_the_homeworks_second_edit():
     assert torch.equal(latents.set_elements(z, {3: 2.0, 1000: 8.0}), theirs)
 
 
-def test_traverse_varies_one_element():
-    z = torch.randn(1, 5)
-    path = latents.traverse(z, 2, torch.linspace(0, 8, 7))
-    assert path.shape == (7, 5)
-    assert path[:, 2].tolist() == torch.linspace(0, 8, 7).tolist()
-    assert (path[:, [0, 1, 3, 4]] == z[:, [0, 1, 3, 4]]).all()
-
-
 def test_interpolate_ends_where_it_should():
     a, b = torch.randn(1, 5), torch.randn(1, 5)
     line = latents.interpolate(a, b, 7)
@@ -79,9 +73,6 @@ Z = torch.zeros(2, 4)
         (lambda: latents.set_elements(Z, {4: 1.0}), IndexError, "from 0 to 3"),
         (lambda: latents.set_elements(Z, {-1: 1.0}), IndexError, "no element -1"),
         (lambda: latents.set_elements(Z, {1: NAN}), ValueError, "element 1 is nan"),
-        (lambda: latents.traverse(Z, 1, torch.zeros(3)), ValueError, "z\\[:1\\]"),
-        (lambda: latents.traverse(Z[:1], 9, torch.zeros(3)), IndexError, "no element 9"),
-        (lambda: latents.traverse(Z[:1], 1, torch.tensor([NAN])), ValueError, "finite"),
         (lambda: latents.interpolate(Z[:1], torch.zeros(1, 3), 5), ValueError, "4 and 3"),
         (lambda: latents.interpolate(Z[:1], Z[:1], 1), ValueError, "steps=1"),
     ],
@@ -155,3 +146,17 @@ def test_a_density_knows_its_own_latent_space_only():
 def test_a_density_names_what_it_cannot_fit(codes, components, sentence):
     with pytest.raises(ValueError, match=sentence):
         latents.fit_density(codes, components)
+
+
+def test_a_whole_set_is_encoded_as_its_pictures_are():
+    model = FullyConnectedVAE((3, 6, 5), 7, 4)
+    generator = torch.Generator().manual_seed(3)
+    images = torch.randint(256, (1203, 3, 6, 5), dtype=torch.uint8, generator=generator)
+    transform = face_transform(None, (6, 5))
+    codes = latents.encode(model, images, transform)
+    assert codes.shape == (1203, 4) and not codes.requires_grad
+    one_by_one = torch.cat(
+        [model.encode(transform(images[i : i + 1])).mean for i in (0, 500, 1202)]
+    )
+    torch.testing.assert_close(codes[[0, 500, 1202]], one_by_one.detach())
+    torch.testing.assert_close(latents.encode(model, transform(images)), codes)

@@ -309,6 +309,25 @@ def test_optimal_variance_is_kept_for_evaluation():
     assert torch.equal(likelihood.sigma2, kept)
 
 
+def test_the_kept_variance_is_a_mean_of_batches_from_the_first_on():
+    """Each counts 0.9 times as much as the next; the 1 that stands there before does not count."""
+    likelihood, x = OptimalGaussian(), pictures(2)
+    assert likelihood.sigma2 == 1
+    errors, weights = torch.linspace(0.7, 0.1, 20), 0.9 ** torch.arange(19, -1, -1)
+    for n, error in enumerate(errors, 1):
+        likelihood.log_prob(x, x + error.sqrt())
+        expected = (weights[-n:] * errors[:n]).sum() / weights[-n:].sum()
+        torch.testing.assert_close(likelihood.sigma2, expected)
+
+
+def test_of_pictures_reproduced_exactly_the_variance_stays_positive():
+    likelihood, x = OptimalGaussian(), pictures(2)
+    likelihood.log_prob(x, x)
+    assert likelihood.sigma2.item() == pytest.approx(1e-10)
+    scores = likelihood.eval().log_prob(x, x) / x[0].numel()
+    assert scores.tolist() == pytest.approx([10.594] * 2, rel=1e-4)
+
+
 def test_optimal_variance_loses_no_gradient():
     """Detached or not, the gradient of the batch's loss is that of D/2 · log MSE."""
     x = pictures(6)

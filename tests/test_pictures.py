@@ -7,9 +7,10 @@ import pytest
 import scipy.linalg
 import scipy.ndimage
 import torch
+from sklearn.neighbors import NearestNeighbors
 from torchvision.transforms.v2 import functional as F
 
-from course_lib.evaluation import frechet_distance, pixel_change, sharpness
+from course_lib.evaluation import distance_to_nearest, frechet_distance, pixel_change, sharpness
 
 
 def noise(*shape, seed=0):
@@ -23,6 +24,27 @@ def stripes(frequency, size=(48, 64), axis=1):
     shape = [1, 1, 1, 1]
     shape[2 + axis] = -1
     return wave.reshape(shape).expand(1, 3, *size).clone()
+
+
+def test_distance_to_nearest_is_scikit_learns():
+    pictures, others = noise(30, 3, 5, 7), noise(40, 3, 5, 7, seed=1)
+    search = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(others.flatten(1).double())
+    distances, _ = search.kneighbors(pictures.flatten(1).double())
+    expected = 127.5 * torch.from_numpy(distances[:, 0]) / 105**0.5
+    torch.testing.assert_close(distance_to_nearest(pictures, others), expected.float())
+
+
+def test_a_picture_among_the_others_is_at_no_distance():
+    others = 0.9 + 0.01 * noise(40, 3, 64, 64)
+    assert distance_to_nearest(others[7:], others).tolist() == [0] * 33
+    one_level_off = others[:30] + 2 / 255
+    torch.testing.assert_close(distance_to_nearest(one_level_off, others), torch.ones(30))
+
+
+@pytest.mark.parametrize("others", [torch.zeros(4, 3, 5, 6), torch.zeros(0, 3, 5, 7)])
+def test_the_nearest_of_other_shapes_or_none_is_refused(others):
+    with pytest.raises(ValueError, match="one transform for both"):
+        distance_to_nearest(torch.zeros(2, 3, 5, 7), others)
 
 
 def test_laplacian_is_scipys():

@@ -63,6 +63,10 @@ def test_the_pinned_version_is_one_that_pyproject_accepts(name, required):
         assert required[0].specifier.contains(exact.version), f"{pin} does not fit {required[0]}"
 
 
+def test_the_uv_that_the_set_up_fetches_is_pinned():
+    assert PINNED.get("uv"), "uv is not in constraints.txt; run make constraints"
+
+
 def test_a_pin_is_an_exact_version_and_nothing_else():
     for pin in chain(*PINNED.values()):
         assert [one.operator for one in pin.specifier] == ["=="], pin
@@ -110,23 +114,156 @@ def checkout(tmp_path):
     return tmp_path
 
 
-def make(folder, *arguments):
+def make(folder, *arguments, **settings):
     # Under `make test` its variables would reach this make too.
     env = {
         name: value
         for name, value in os.environ.items()
-        if name not in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "TORCH_INDEX", "PYTHON", "NB"}
+        if name not in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "PYTHON", "NB", "TORCH", "TORCH_INDEX"}
+        and not name.startswith(("PIP_", "UV"))
     }
     return subprocess.run(
-        ["make", *arguments], cwd=folder, env=env, capture_output=True, text=True, timeout=60
+        ["make", *arguments],
+        cwd=folder,
+        env=env | settings,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+FAKE_PYTHON = """#!/bin/sh
+# A Python with pip but no network: it writes down what it would install.
+all="$*"
+case "$all" in
+    "-m venv"*) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+    "-m pip config get global.index-url") [ -f pip.index ] && cat pip.index ;;
+    "-m pip install -qqq"*" uv") [ -f uv.wheel ] && cp uv.wheel .venv/bin/uv ;;
+    "-m pip install"*) echo "pip ${all#-m pip install }" >> installed ;;
+esac
+"""
+FAKE_UV = """#!/bin/sh
+all="$*"
+all="${all#pip install --python .venv/bin/python --compile-bytecode }"
+echo "$(basename $0) $all index=$UV_DEFAULT_INDEX" >> installed
+[ ! -f offline ]
+"""
+WANTED = "-c constraints.txt -e .[test]"
+
+
+@pytest.fixture
+def fresh(checkout):
+    """A checkout on a machine where uv is neither on the PATH nor to be had."""
+    executable(checkout / "python", FAKE_PYTHON)
+    return checkout
+
+
+def executable(path, text):
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def set_up(folder, *arguments, **settings):
+    """Run the set-up; return how it ended and the commands that would have installed."""
+    run = make(
+        folder,
+        ".venv/.installed",
+        "PYTHON=./python",
+        *([] if any(one.startswith("UV=") for one in arguments) else ["UV=uv-of-the-user"]),
+        *arguments,
+        **settings,
+    )
+    assert (folder / ".venv" / ".installed").exists() is (run.returncode == 0), run.stderr
+    log = folder / "installed"
+    return run, log.read_text().splitlines() if log.exists() else []
+
+
+@needs_make
+def test_uv_installs_where_it_is_there(fresh):
+    executable(fresh / "uv-of-the-user", FAKE_UV)
+    executable(fresh / "uv.wheel", FAKE_UV)
+    _, installed = set_up(fresh, PATH=f"{fresh}:{os.environ['PATH']}")
+    assert installed == [f"uv-of-the-user {WANTED} index="]
+    assert not (fresh / ".venv/bin/uv").exists()
+
+
+@needs_make
+def test_uv_is_fetched_where_it_is_not_there(fresh):
+    executable(fresh / "uv.wheel", FAKE_UV)
+    run, installed = set_up(fresh)
+    assert installed == [f"uv {WANTED} index="]
+    assert "uv could not be installed" not in run.stdout
+
+
+@needs_make
+def test_pip_installs_where_uv_cannot_be_had(fresh):
+    run, installed = set_up(fresh)
+    assert installed == [f"pip {WANTED}"]
+    assert run.stdout == "uv could not be installed: pip takes longer.\n" and not run.stderr
+
+
+@needs_make
+def test_pip_installs_where_uv_is_not_wanted(fresh):
+    executable(fresh / "uv.wheel", FAKE_UV)
+    run, installed = set_up(fresh, "UV=")
+    assert installed == [f"pip {WANTED}"]
+    assert not run.stdout and not run.stderr
+
+
+@needs_make
+def test_torch_names_the_build_of_pytorch(fresh):
+    executable(fresh / "uv.wheel", FAKE_UV)
+    assert set_up(fresh, "TORCH=cpu")[1] == [f"uv --torch-backend=cpu {WANTED} index="]
+
+
+@needs_make
+@pytest.mark.parametrize("uv", [[], ["UV="]])
+def test_torch_without_uv_names_the_other_way(fresh, uv):
+    run, installed = set_up(fresh, "TORCH=cpu", *uv)
+    assert run.returncode != 0 and not installed
+    assert "TORCH=cpu needs uv, which is not there; name an index" in run.stderr
+    assert "TORCH_INDEX=" in run.stderr
+
+
+@needs_make
+def test_another_index_for_pytorch_is_added_by_uv_and_by_pip(fresh):
+    _, [pip] = set_up(fresh, "TORCH_INDEX=cpu-wheels")
+    assert pip == f"pip --extra-index-url cpu-wheels {WANTED}"
+    (fresh / ".venv/.installed").unlink()
+    executable(fresh / "uv.wheel", FAKE_UV)
+    _, [_, uv] = set_up(fresh, TORCH_INDEX="cpu-wheels")
+    assert (
+        uv == f"uv --index-strategy unsafe-best-match --extra-index-url cpu-wheels {WANTED} index="
     )
 
 
 @needs_make
-def test_another_index_for_pytorch_is_used_only_if_named(checkout):
-    assert "--extra-index-url" not in make(checkout, "-n", "lab").stdout
-    chosen = make(checkout, "-n", "lab", "TORCH_INDEX=cpu-wheels").stdout
-    assert "pip install --extra-index-url cpu-wheels -c constraints.txt" in chosen
+def test_uv_takes_the_index_that_pip_is_set_to_unless_it_has_its_own(fresh):
+    executable(fresh / "uv.wheel", FAKE_UV)
+    (fresh / "pip.index").write_text("mirror-of-the-file\n")
+    for settings in (
+        {},
+        {"PIP_INDEX_URL": "mirror-of-the-shell"},
+        {"PIP_INDEX_URL": "mirror-of-the-shell", "UV_DEFAULT_INDEX": "mirror-of-uv"},
+    ):
+        _, installed = set_up(fresh, **settings)
+        (fresh / ".venv/.installed").unlink()
+    assert [line.split("index=")[1] for line in installed] == [
+        "mirror-of-the-file",
+        "mirror-of-the-shell",
+        "mirror-of-uv",
+    ]
+
+
+@needs_make
+def test_a_failed_set_up_says_what_else_to_try_and_is_not_taken_for_a_whole_one(fresh):
+    executable(fresh / "uv.wheel", FAKE_UV)
+    (fresh / "offline").touch()
+    run, _ = set_up(fresh, "TORCH=cpu")
+    assert run.returncode != 0
+    assert "Set-up failed, see above; TORCH_INDEX=… names another index" in run.stderr
+    (fresh / "offline").unlink()
+    assert set_up(fresh, "TORCH=cpu")[0].returncode == 0
 
 
 @needs_make

@@ -23,6 +23,7 @@ from course_lib import training
 from course_lib.datasets.npy import MappedImages
 from course_lib.models import ConvolutionalVAE, FullyConnectedAutoencoder, FullyConnectedVAE
 from course_lib.objectives import Terms, WarmUp, elbo, squared_error
+from course_lib.training import loop
 from course_lib.training.checkpoints import Mismatch, State
 from course_lib.transforms import face_transform
 
@@ -158,7 +159,7 @@ def test_evaluate_does_not_depend_on_the_batch_size():
 
 
 def test_each_epoch_sees_every_picture_once_in_a_new_order():
-    first, second = training._batches(53, 8, 0, 0), training._batches(53, 8, 0, 1)
+    first, second = loop._batches(53, 8, 0, 0), loop._batches(53, 8, 0, 1)
     assert sorted(torch.cat(first).tolist()) == list(range(53))
     assert torch.cat(first).tolist() != torch.cat(second).tolist()
     assert {len(batch) for batch in first} == {8, 5}

@@ -68,8 +68,36 @@ def test_bad_pictures(images, error, words):
         face_transform()(images)
 
 
+@pytest.mark.parametrize(
+    "crop",
+    [
+        (-1, 0, 28, 64), (10, -1, 28, 64), (10, 0, 0, 64), (10, 0, 28, 0), (10, 0, -5, 64),
+        (10, 0, 28, -5), (64, 0, 1, 64), (37, 0, 28, 64), (10, 1, 28, 64),
+    ],
+)  # fmt: skip
+def test_a_crop_holds_pixels_and_only_those_that_are_there(crop):
+    with pytest.raises(ValueError, match="does not fit into pictures of 64×64"):
+        face_transform(crop)(torch.zeros(2, 3, 64, 64, dtype=torch.uint8))
+
+
+def test_the_smallest_crop_is_one_pixel():
+    images = torch.zeros(2, 3, 64, 64, dtype=torch.uint8)
+    images[..., 63, 63] = 255
+    assert torch.equal(face_transform((63, 63, 1, 1), (1, 1))(images), torch.ones(2, 3, 1, 1))
+
+
 def test_to_image_refuses_nan_and_integers():
     with pytest.raises(ValueError, match="NaN"):
         to_image(torch.tensor([0.0, float("nan")]))
     with pytest.raises(TypeError, match="floats"):
         to_image(torch.zeros(3, dtype=torch.uint8))
+
+
+def test_a_large_set_is_transformed_as_its_pictures_are():
+    generator = torch.Generator().manual_seed(3)
+    images = torch.randint(256, (1101, 3, 40, 64), dtype=torch.uint8, generator=generator)
+    before = images.clone()
+    transform = face_transform(size=(20, 30))
+    x = transform(images)
+    assert torch.equal(x[[0, 500, 1100]], transform(images[[0, 500, 1100]]))
+    assert torch.equal(images, before)

@@ -7,6 +7,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
+from nbformat.reader import NotJSONError
 
 from course_lib.files import written_beside
 
@@ -15,6 +16,10 @@ _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _PROGRESS = re.compile(r".*\d+%\|")
 # What is meant about a cell; editors and kernels add when it ran, how it was folded and more.
 _CELL_METADATA = {"course", "jupyter", "slideshow", "tags"}
+
+
+class NotebookError(RuntimeError):
+    """A notebook that does not run to its end, or is none."""
 
 
 def clean(notebook: nbformat.NotebookNode) -> None:
@@ -71,8 +76,8 @@ def execute(path: str | os.PathLike, *, timeout: int = 600) -> None:
     ------
     FileNotFoundError
         If there is no such notebook.
-    RuntimeError
-        If a cell raises, takes too long or ends the kernel.
+    NotebookError
+        If a cell raises, takes too long or ends the kernel, or the file is no notebook.
     """
     path = Path(path)
     notebook = read(path)
@@ -105,7 +110,7 @@ def execute(path: str | os.PathLike, *, timeout: int = 600) -> None:
         clean(notebook)
         write(path, nbformat.writes(notebook) + "\n")
         return
-    raise RuntimeError(
+    raise NotebookError(
         f"{path.name}: cell {running + 1} (id {notebook.cells[running].get('id')}) {what}; "
         "nothing was written."
     )
@@ -115,7 +120,10 @@ def read(path: Path) -> nbformat.NotebookNode:
     """A notebook, or a FileNotFoundError that says what was expected."""
     if not path.is_file():
         raise FileNotFoundError(f"There is no notebook {path}; give the path of an .ipynb file.")
-    return nbformat.read(path, as_version=4)
+    try:
+        return nbformat.read(path, as_version=4)
+    except (NotJSONError, UnicodeDecodeError) as error:
+        raise NotebookError(f"{path} is no notebook: give the path of an .ipynb file.") from error
 
 
 def write(path: Path, text: str) -> None:

@@ -20,6 +20,7 @@ from course_lib.datasets import faces, npy
 from course_lib.datasets.npy import MappedImages
 from course_lib.files import data_folder, load_or_make
 from course_lib.training.fingerprint import fingerprint
+from course_lib.transforms import BATCH, FaceTransform, to_image
 
 SIZE = 64  # height and width of the face sets, in pixels
 FACES = (10_000, 1_000, 1_000)  # rendered faces to train, validate and test
@@ -96,6 +97,30 @@ def load(
             f"{', '.join(LOADERS)} was expected: {hint}."
         )
     return _own(path, seed)
+
+
+def resized(splits: Splits, transform: FaceTransform) -> Splits:
+    """A whole data set cropped and resized, in grey levels again: a small one to train on quickly.
+
+    Parameters
+    ----------
+    splits : Splits
+        As `load` gives them; they are left alone.
+    transform : FaceTransform
+        Says what to keep, and its size.
+
+    Returns
+    -------
+    Splits
+        uint8 tensors, in memory.
+    """
+
+    def shrink(images: Tensor) -> Tensor:
+        parts = torch.arange(len(images)).split(BATCH)
+        return torch.cat([to_image(transform(images[part])) for part in parts])
+
+    parts = (splits.train, splits.validation, splits.test)
+    return Splits(*map(shrink, parts), splits.factors)
 
 
 def binarise(splits: Splits, seed: int = 0) -> Splits:

@@ -13,6 +13,7 @@ from course_lib.evaluation.of_models import (
 from course_lib.evaluation.of_pictures import (
     PixelChange,
     Sharpness,
+    distance_to_nearest,
     frechet_distance,
     pixel_change,
     sharpness,
@@ -25,6 +26,7 @@ __all__ = [
     "active_units",
     "aggregate_posterior",
     "auroc",
+    "distance_to_nearest",
     "factor_recovery",
     "frechet_distance",
     "nll",

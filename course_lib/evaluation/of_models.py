@@ -1,7 +1,5 @@
 """Numbers to set beside models."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from math import log
 from typing import NamedTuple
 
@@ -12,6 +10,7 @@ from torch import Tensor, nn
 
 from course_lib.models import code
 from course_lib.objectives import log_likelihood, log_ratio, posterior
+from course_lib.training.runtime import evaluating
 
 BATCH = 500  # pictures that go through a network at a time
 
@@ -50,7 +49,7 @@ def nll(model: nn.Module, x: Tensor, k: int = 1000, *, chunk: int = 1024, seed: 
     """
     if k < 1 or chunk < 1:
         raise ValueError(f"nll got k={k} and chunk={chunk}, but both must be 1 or more.")
-    with _evaluating(model):
+    with evaluating(model):
         q = posterior(model, x)
         noise = torch.randn(k, 1, q.mean.shape[1], generator=torch.Generator().manual_seed(seed))
         sums = []
@@ -88,7 +87,7 @@ def active_units(model: nn.Module, x: Tensor, threshold: float = 0.01) -> Tensor
             f"active_units got {len(x)} picture(s), but a variance needs several: pass some "
             "hundreds."
         )
-    with _evaluating(model):
+    with evaluating(model):
         return code(model, x).var(0) > threshold
 
 
@@ -133,7 +132,7 @@ def aggregate_posterior(model: nn.Module, x: Tensor) -> AggregatePosterior:
         raise ValueError(
             "aggregate_posterior got no pictures: pass many more than there are latent elements."
         )
-    with _evaluating(model):
+    with evaluating(model):
         parts = [posterior(model, part) for part in x.split(BATCH)]
     means = torch.cat([q.mean for q in parts]).double()
     variances = torch.cat([q.variance for q in parts]).double()
@@ -159,7 +158,7 @@ def reconstruction_error(model: nn.Module, x: Tensor) -> Tensor:
     Tensor
         (N,), averaged over the picture's numbers; in squared units of `x`.
     """
-    with _evaluating(model):
+    with evaluating(model):
         return torch.cat(
             [(model(part) - part).square().flatten(1).mean(1) for part in x.split(BATCH)]
         )
@@ -236,15 +235,3 @@ def auroc(normal: Tensor, anomalous: Tensor) -> float:
         raise ValueError("auroc got NaN or infinity: find out which picture scores so.")
     labels = torch.cat([torch.zeros(len(normal)), torch.ones(len(anomalous))])
     return float(roc_auc_score(labels, scores))
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode and no gradients; the model is given back as it was."""
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        model.train(was_training)

@@ -62,6 +62,36 @@ def pixel_change(before: Tensor, after: Tensor, threshold: int = 40) -> PixelCha
     return PixelChange(changed, change.abs().mean().item(), correlation)
 
 
+def distance_to_nearest(pictures: Tensor, others: Tensor) -> Tensor:
+    """How far each picture is from the one of the others that is most like it.
+
+    Parameters
+    ----------
+    pictures, others : Tensor
+        Float (n, C, H, W) and (m, C, H, W) in [-1, 1].
+
+    Returns
+    -------
+    Tensor
+        (n,): root mean square over a picture's numbers, in grey levels. Say how you average over
+        pictures: their mean is below their root mean square.
+
+    Raises
+    ------
+    ValueError
+        If the pictures have different shapes, or there are none to compare with.
+    """
+    if pictures.shape[1:] != others.shape[1:] or len(others) == 0:
+        raise ValueError(
+            f"distance_to_nearest got {tuple(pictures.shape)} and {tuple(others.shape)}, but "
+            "expects (n, C, H, W) and (m, C, H, W) with one picture or more to compare with: use "
+            "one transform for both."
+        )
+    pictures, others = pictures.detach().flatten(1), others.detach().flatten(1)
+    nearest = torch.cdist(pictures, others).argmin(1)  # which is sure, how far is not: it rounds
+    return 127.5 * (pictures - others[nearest]).square().mean(1).sqrt()
+
+
 class Sharpness(NamedTuple):
     """Two measures of sharpness for each of n pictures; see `sharpness`."""
 
@@ -140,7 +170,7 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
         raise ValueError(
             f"frechet_distance got {tuple(a.shape)} and {tuple(b.shape)}, but expects (n, F) and "
-            "(m, F) of two examples or more: pass features of pictures, see course_lib.features."
+            "(m, F) of two examples or more: pass features of pictures, see evaluation.features."
         )
     a, b = a.detach().cpu().double(), b.detach().cpu().double()
     if not (a.isfinite().all() and b.isfinite().all()):

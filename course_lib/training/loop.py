@@ -23,6 +23,7 @@ from course_lib.training.checkpoints import Mismatch, State, adam, save
 from course_lib.training.fingerprint import fingerprint
 from course_lib.training.runtime import (
     choose_device,
+    evaluating,
     keep_freed_memory,
     own_random_numbers,
     random_state,
@@ -221,15 +222,12 @@ def evaluate(
         raise ValueError("evaluate got no pictures: pass one of the splits of datasets.load(…).")
     transform = transform or face_transform()
     device = next(model.parameters()).device
-    was_training = model.training
-    work = batch_size * _work(model, objective, images, transform)
-    model.eval()
     sums = torch.zeros(len(Terms._fields), dtype=torch.float64)
-    with torch.no_grad(), own_random_numbers(seed), threads_worth(work):
+    work = batch_size * _work(model, objective, images, transform)
+    with evaluating(model), own_random_numbers(seed), threads_worth(work):
         for start in range(0, len(images), batch_size):
             terms = objective(model, transform(images[start : start + batch_size].to(device)))
             sums += torch.stack(terms).cpu().double().sum(1)
-    model.train(was_training)
     return dict(zip(Terms._fields, (sums / len(images)).tolist(), strict=True))
 
 
@@ -243,12 +241,8 @@ def _batches(n: int, batch_size: int, seed: int, epoch: int) -> tuple[Tensor, ..
 def _work(model: nn.Module, objective: Objective, images: Tensor, transform: nn.Module) -> int:
     """Multiply-adds of a forward pass, for one picture."""
     x = transform(images[:1].to(next(model.parameters()).device))
-    was_training = model.training
-    model.eval()
-    with torch.no_grad(), own_random_numbers(0):
-        work = multiply_adds(model, lambda: objective(model, x))
-    model.train(was_training)
-    return work
+    with evaluating(model), own_random_numbers(0):
+        return multiply_adds(model, lambda: objective(model, x))
 
 
 def _check(data: Data, **numbers: float) -> None:

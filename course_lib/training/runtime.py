@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 
 
 def choose_device(device: str = "auto") -> str:
@@ -42,10 +43,12 @@ def choose_device(device: str = "auto") -> str:
 @contextmanager
 def own_random_numbers(seed: int) -> Iterator[None]:
     """Run a block on random numbers of its own, and give the caller's stream back untouched."""
-    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-    with torch.random.fork_rng(devices):
+    before = random_state()  # torch.random.fork_rng would leave MPS's out
+    try:
         torch.manual_seed(seed)
         yield
+    finally:
+        set_random_state(before)
 
 
 def random_state() -> dict[str, torch.Tensor]:
@@ -65,6 +68,19 @@ def set_random_state(state: dict[str, torch.Tensor]) -> None:
         torch.cuda.set_rng_state(state["cuda"])
     if "mps" in state and torch.backends.mps.is_available():
         torch.mps.set_rng_state(state["mps"])
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode and no gradients; the model is given back as it was, every part of it."""
+    before = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in before:
+            module.training = training
 
 
 @contextmanager
@@ -94,17 +110,27 @@ def stop_on_interrupt() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, previous)
 
 
-def keep_freed_memory() -> None:
+def keep_freed_memory() -> bool:
     """Let glibc keep the memory that gradients leave behind, instead of giving it back.
 
     A step of the homework's model frees and asks again for 100 MB of gradients. Above 32 MB
     glibc hands each block back to the kernel, which then clears 25,000 pages anew every step:
-    about a fifth of the step's time. Elsewhere than on Linux with glibc this does nothing.
+    about a fifth of the step's time.
+
+    It holds for the whole process, whatever else runs in it, and until its end: blocks of up to
+    1 GB that are freed stay with the process, to be used again.
+
+    Returns
+    -------
+    bool
+        Whether glibc agreed. Elsewhere than on Linux with glibc there is nothing to ask, and
+        older ones allow no more than 32 MB: all then stays as it was.
     """
     if not sys.platform.startswith("linux"):
-        return
+        return False
     libc = ctypes.CDLL(None)
-    if hasattr(libc, "gnu_get_libc_version"):
-        trim_threshold, mmap_threshold = -1, -3  # from malloc.h
-        libc.mallopt(mmap_threshold, 1 << 30)
-        libc.mallopt(trim_threshold, 1 << 30)
+    if not hasattr(libc, "gnu_get_libc_version"):
+        return False
+    trim_threshold, mmap_threshold = -1, -3  # from malloc.h; mallopt answers 1 for yes
+    # In this order: setting either ends glibc's own tuning, so refused means nothing was set.
+    return all(libc.mallopt(which, 1 << 30) == 1 for which in (mmap_threshold, trim_threshold))

@@ -6,7 +6,8 @@ Every contestant does the same work: the homework's network, 2,560 training and 
 pictures, batches of 128, Adam, squared error, a progress bar. An epoch is timed from outside, its
 validation included; the first is left out as warm-up. "limit" is the matrix products of such an
 epoch and nothing else, five for a training batch and two for a validation batch, on PyTorch as it
-comes; "limit_kept" is the same with freed memory kept between steps, as `fit` keeps it. Each
+comes; "limit_kept" is the same with freed memory kept between steps, as `fit` keeps it (where the
+C library refuses, the first line says so, and the two are the same). Each
 contestant runs in a process of its own, in turn, for several rounds; the table gives medians and
 ratios within a round, because the speed of a shared machine drifts.
 """
@@ -203,6 +204,10 @@ def run(name: str) -> None:
 
 
 def main() -> None:
+    from course_lib.runtime import keep_freed_memory
+
+    if not keep_freed_memory():  # what it changes here does not reach the contestants' processes
+        print("This C library keeps no freed memory: limit_kept is limit, and ours runs without.")
     rates: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
     for number in range(1, ROUNDS + 1):
         for name in CONTESTANTS:
