@@ -65,8 +65,8 @@ notebook: $(VENV)/.installed ## Execute and clean one notebook (NB=02) or all, r
 	$(BIN)/python -m course_lib execute $(NOTEBOOKS)
 	@$(MAKE) --no-print-directory claims > /dev/null
 
-claims: $(VENV)/.installed ## List all claims that the notebooks state, in README.md too
-	$(BIN)/python -m course_lib claims $(sort $(wildcard notebooks/*.ipynb)) --write README.md
+claims: $(VENV)/.installed ## List all claims that the notebooks state, in notebooks/CLAIMS.md too
+	$(BIN)/python -m course_lib claims $(sort $(wildcard notebooks/*.ipynb)) --write notebooks/CLAIMS.md
 
 slides: $(VENV)/.installed ## Export the notebooks as offline slides to build/slides
 	$(BIN)/python -m course_lib slides $(NOTEBOOKS)

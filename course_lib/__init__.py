@@ -1,7 +1,11 @@
-"""The small library behind the course. What a student says is a file of its own; read them so:
+"""The small library behind the course. To read it, follow a face through it:
 
-`transforms`, `models`, `likelihoods`, `objectives` and `training` make a model;
-`latents`, `theory`, `evaluation`, `plots` and `explorers` are for looking at it;
-`descendants` and `gan` came after; `datasets` brings the pictures, `lessons` asks and answers.
-`files` and `runs` (``python -m course_lib``) are used by all that, `authoring` by its authors only.
+`datasets` brings the pictures, `transforms` makes of them what a network sees;
+`models` and `likelihoods` are the networks, `objectives` what they minimise, `training` how;
+`latents` edits codes and draws new ones, `explorers` moves them by hand, `plots` shows them;
+`evaluation` measures, `theory` says what to expect, `lessons` asks first and judges afterwards;
+`descendants` and `gan` are what came next.
+
+`files` says where all that lies on disk, `runs` is behind ``python -m course_lib train``, and
+`authoring` only its authors need. Each imports what stands below it: see tests/test_house.py.
 """

@@ -88,14 +88,14 @@ def slides(
 def claims_command(
     paths: Notebooks,
     write: Annotated[
-        Path | None, typer.Option(help="Put the table into this file too, between its marks.")
+        Path | None, typer.Option(help="Write them into this page too, which is replaced.")
     ] = None,
 ) -> None:
     """Print every claim and verdict that executed notebooks state, as Markdown tables."""
-    table = claims.table(claims.collect(paths))
-    typer.echo(table)
+    stated = claims.collect(paths)
+    typer.echo(claims.table(stated))
     if write is not None:
-        claims.write(table, write)
+        claims.write(stated, write)
 
 
 @app.command()

@@ -8,7 +8,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from course_lib import __main__
-from course_lib.authoring.claims import END, START, Stated, collect, table
+from course_lib.authoring.claims import Stated, collect, table, write
 from course_lib.lessons import claim, verdict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -96,31 +96,26 @@ def test_the_table_is_markdown_with_what_people_say_first(notebook):
     ]
 
 
-def test_the_command_prints_the_table_and_puts_it_between_the_marks(
-    notebook, tmp_path, monkeypatch, capsys
-):
+def test_the_command_prints_the_table_and_writes_the_page(notebook, tmp_path, monkeypatch, capsys):
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{START}\nold\n{END}\nafter\n")
+    page.write_text("an older page, which goes")
     monkeypatch.setattr(sys, "argv", ["course_lib", "claims", str(notebook), "--write", str(page)])
     with pytest.raises(SystemExit) as stop:
         __main__.main()
     expected = table(collect([notebook]))
     assert stop.value.code == 0
     assert capsys.readouterr().out == expected + "\n"
-    assert page.read_text() == f"before\n{START}\n{expected}\n{END}\nafter\n"
+    assert page.read_text().startswith("# What we found\n")
+    assert page.read_text().endswith(f"\n\n{expected}\n")
+    assert "an older page" not in page.read_text()
 
 
-def test_a_page_without_marks_is_named_and_left_alone(notebook, tmp_path, monkeypatch):
-    page = tmp_path / "page.md"
-    page.write_text("no marks")
-    monkeypatch.setattr(sys, "argv", ["course_lib", "claims", str(notebook), "--write", str(page)])
-    with pytest.raises(SystemExit, match="has no place for claims"):
-        __main__.main()
-    assert page.read_text() == "no marks"
-
-
-def test_the_readme_shows_what_the_notebooks_state():
-    shown = (ROOT / "README.md").read_text(encoding="utf-8").partition(START)[2].partition(END)[0]
+def test_the_page_shows_what_the_notebooks_state(tmp_path):
     stated = collect(sorted((ROOT / "notebooks").glob("*.ipynb")))
-    assert shown.strip() == table(stated), "run `make claims` and commit README.md"
+    write(stated, tmp_path / "CLAIMS.md")
+    shown, expected = (
+        (folder / "CLAIMS.md").read_text(encoding="utf-8")
+        for folder in (ROOT / "notebooks", tmp_path)
+    )
+    assert shown == expected, "run `make claims` and commit notebooks/CLAIMS.md"
     assert any(s.heard for s in stated) and any(not s.heard for s in stated)

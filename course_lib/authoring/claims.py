@@ -10,7 +10,15 @@ import nbformat
 from course_lib.files import written_beside
 from course_lib.lessons import MARKS, VERDICTS
 
-START, END = "<!-- claims -->", "<!-- end of claims -->"  # where a file shows the table
+_PAGE = """\
+# What we found
+
+Every notebook ends with its claims: a sentence, what was measured, and the threshold it had to
+pass. A claim that fails, fails the tests. Here are all of them, in words first (✓: what the verdict
+rests on was measured), then in numbers. `make claims` writes this page from the executed notebooks.
+
+{}
+"""
 _CLAIM = re.compile(r"^([✓✗]) (?!“)(.+) \[(.+)\]$", re.MULTILINE)
 _VERDICT = re.compile(r"^([✓✗]) “(.+)” is ([A-Z ]+)\.$", re.MULTILINE)
 
@@ -61,22 +69,10 @@ def table(stated: Sequence[Stated]) -> str:
     return "\n\n".join(parts)
 
 
-def write(table: str, path: str | Path) -> None:
-    """Replace what stands between the marks of a file, `START` and `END`.
-
-    Raises
-    ------
-    ValueError
-        If the file has no such marks.
-    """
-    path = Path(path)
-    text = path.read_text(encoding="utf-8")
-    before, start, rest = text.partition(START)
-    _, end, after = rest.partition(END)
-    if not start or not end:
-        raise ValueError(f"{path} has no place for claims: add the lines {START} and {END} to it.")
-    with written_beside(path) as beside:
-        beside.write_text(f"{before}{start}\n{table}\n{end}{after}", encoding="utf-8", newline="\n")
+def write(stated: Sequence[Stated], path: str | Path) -> None:
+    """Write the claims as a page of their own."""
+    with written_beside(Path(path)) as beside:
+        beside.write_text(_PAGE.format(table(stated)), encoding="utf-8", newline="\n")
 
 
 def _row(stated: Stated) -> str:

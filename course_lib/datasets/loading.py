@@ -66,7 +66,7 @@ def load(
         Decides which picture goes where. ``"faces"`` and ``"celeba"`` have fixed splits,
         ``"mnist"`` and ``"fashion-mnist"`` a fixed test set.
     root : path, optional
-        Folder for generated and downloaded files; `paths.data_folder` by default.
+        Folder for generated and downloaded files; `files.data_folder` by default.
 
     Returns
     -------

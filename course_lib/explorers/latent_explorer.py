@@ -1,4 +1,4 @@
-"""The latent explorer: a view over `explorer`'s state that decodes in the browser."""
+"""The latent explorer: a view over `state` that decodes in the browser."""
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
