@@ -22,7 +22,6 @@ from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from tests.output_compare import Tolerance, differences
 
-
 SHARING = (("02", "03"), ("05", "06"))  # notebooks that train the same networks
 
 

@@ -252,7 +252,13 @@ def folder(tmp_path, monkeypatch):
 def cached(name="run", model=build, objective=noisy, data=None, **changes):
     """A state, and whether it was trained for it."""
     epochs = []
-    settings = {"epochs": 2, "batch_size": 8, "transform": whole, "progress": False}
+    settings = {
+        "epochs": 2,
+        "batch_size": 8,
+        "transform": whole,
+        "device": "cpu",
+        "progress": False,
+    }
     state = training.fit_or_load(
         name, model, objective, data or pictures(), **settings | changes, on_epoch=epochs.append
     )
@@ -464,7 +470,7 @@ def test_an_interrupted_run_goes_on_as_if_never_stopped(folder, step):
         (lambda path: path.write_bytes(b"not a checkpoint"), "not a whole safetensors file"),
         (lambda path: save_file({"a": torch.zeros(2)}, path), "not a training state"),
         (lambda path: training.save(training.fit(partial(build.func, SHAPE, 9), noisy, pictures(),
-            epochs=1, transform=whole, progress=False), path), r"different .*model \(there"),
+            epochs=1, transform=whole, device="cpu", progress=False), path), r"different .*model \(there"),
     ],
     ids=["truncated", "no safetensors", "no state", "another model"],
 )  # fmt: skip
