@@ -463,14 +463,18 @@ def test_an_interrupted_run_goes_on_as_if_never_stopped(folder, step):
     assert len(list(folder.iterdir())) == 1
 
 
+def fit_another():
+    settings = {"epochs": 1, "transform": whole, "device": "cpu", "progress": False}
+    return training.fit(partial(build.func, SHAPE, 9), noisy, pictures(), **settings)
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
         (lambda path: path.write_bytes(path.read_bytes()[:-100]), "not a whole safetensors file"),
         (lambda path: path.write_bytes(b"not a checkpoint"), "not a whole safetensors file"),
         (lambda path: save_file({"a": torch.zeros(2)}, path), "not a training state"),
-        (lambda path: training.save(training.fit(partial(build.func, SHAPE, 9), noisy, pictures(),
-            epochs=1, transform=whole, device="cpu", progress=False), path), r"different .*model \(there"),
+        (lambda path: training.save(fit_another(), path), r"different .*model \(there"),
     ],
     ids=["truncated", "no safetensors", "no state", "another model"],
 )  # fmt: skip
