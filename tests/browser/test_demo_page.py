@@ -9,7 +9,7 @@ from course_lib.explorers import demo
 from course_lib.explorers.latent_explorer import LatentExplorer
 from course_lib.models import FullyConnectedVAE
 from course_lib.transforms import face_transform
-from tests.browser.test_latent_explorer import SCREENSHOTS, STORM, TWO_FRAMES, shown, slider
+from tests.browser.test_latent_view import SCREENSHOTS, STORM, TWO_FRAMES, shown, slider
 
 pytestmark = pytest.mark.browser
 

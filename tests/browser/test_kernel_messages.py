@@ -9,7 +9,7 @@ from course_lib import latents, models, transforms
 from course_lib.explorers.latent_explorer import LatentExplorer
 from course_lib.explorers.live import bundle, style
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
-from tests.browser.test_latent_explorer import TWO_FRAMES, shown, slider
+from tests.browser.test_latent_view import TWO_FRAMES, shown, slider
 
 pytestmark = pytest.mark.browser
 
