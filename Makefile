@@ -18,9 +18,9 @@ BIN := $(VENV)/bin
 FIND_UV = uv=$$($(if $(UV),command -v "$(UV)" || command -v $(BIN)/uv,false))
 # What pip does by itself, uv is told to do: take the index of pip's settings, compare indexes where
 # there are two, and compile (else every kernel does, where PYTHONDONTWRITEBYTECODE is set).
-PIP_INDEX = $${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2> /dev/null)}
-INSTALL = if $(FIND_UV); then \
-		export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$(PIP_INDEX)}"; \
+PIP_INDEX = $$($(BIN)/python -m pip config list | sed -nE "s/^(:env:|global|install)\.index-url='(.*)'/\2/p" | head -n 1)
+INSTALL = if $(FIND_UV); then index=$(PIP_INDEX); \
+		export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$index}"; \
 		set -- "$$uv" pip install --python $(BIN)/python --compile-bytecode $(TORCH:%=--torch-backend=%) \
 			$(if $(TORCH_INDEX),--index-strategy unsafe-best-match); \
 	else set -- $(BIN)/python -m pip install; fi; \

@@ -132,14 +132,14 @@ def make(folder, *arguments, **settings):
     )
 
 
-FAKE_PYTHON = """#!/bin/sh
+FAKE_PYTHON = f"""#!/bin/sh
 # A Python with pip but no network: it writes down what it would install.
 all="$*"
 case "$all" in
     "-m venv"*) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
-    "-m pip config get global.index-url") [ -f pip.index ] && cat pip.index ;;
+    "-m pip config list") exec "{sys.executable}" "$@" ;;
     "-m pip install -qqq"*" uv") [ -f uv.wheel ] && cp uv.wheel .venv/bin/uv ;;
-    "-m pip install"*) echo "pip ${all#-m pip install }" >> installed ;;
+    "-m pip install"*) echo "pip ${{all#-m pip install }}" >> installed ;;
 esac
 """
 FAKE_UV = """#!/bin/sh
@@ -171,7 +171,7 @@ def set_up(folder, *arguments, **settings):
         "PYTHON=./python",
         *([] if any(one.startswith("UV=") for one in arguments) else ["UV=uv-of-the-user"]),
         *arguments,
-        **settings,
+        **{"PIP_CONFIG_FILE": os.devnull} | settings,
     )
     assert (folder / ".venv" / ".installed").exists() is (run.returncode == 0), run.stderr
     log = folder / "installed"
@@ -240,18 +240,19 @@ def test_another_index_for_pytorch_is_added_by_uv_and_by_pip(fresh):
 @needs_make
 def test_uv_takes_the_index_that_pip_is_set_to_unless_it_has_its_own(fresh):
     executable(fresh / "uv.wheel", FAKE_UV)
-    (fresh / "pip.index").write_text("mirror-of-the-file\n")
-    for settings in (
-        {},
-        {"PIP_INDEX_URL": "mirror-of-the-shell"},
-        {"PIP_INDEX_URL": "mirror-of-the-shell", "UV_DEFAULT_INDEX": "mirror-of-uv"},
-    ):
+    (fresh / "pip.conf").write_text(
+        "[download]\nindex-url = of-downloads\n"
+        "[global]\nindex-url = of-the-file\nextra-index-url = of-extras\n"
+    )
+    settings = {"PIP_CONFIG_FILE": str(fresh / "pip.conf")}
+    for more in ({}, {"PIP_INDEX_URL": "of-the-shell"}, {"UV_DEFAULT_INDEX": "of-uv"}):
+        settings |= more
         _, installed = set_up(fresh, **settings)
         (fresh / ".venv/.installed").unlink()
     assert [line.split("index=")[1] for line in installed] == [
-        "mirror-of-the-file",
-        "mirror-of-the-shell",
-        "mirror-of-uv",
+        "of-the-file",
+        "of-the-shell",
+        "of-uv",
     ]
 
 
