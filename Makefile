@@ -10,7 +10,7 @@ UV ?= uv
 NB ?=
 
 # The tests side by side, a file per core and a thread each: threads that share cores only wait.
-WORKERS ?= -n auto --maxprocesses=4 --dist loadgroup --no-loadscope-reorder
+WORKERS ?= -n auto --maxprocesses=4 --dist loadfile --no-loadscope-reorder
 
 VENV := .venv
 BIN := $(VENV)/bin

@@ -22,8 +22,6 @@ from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from tests.output_compare import Tolerance, differences
 
-SHARING = (("02", "03"), ("05", "06"))  # notebooks that train the same networks
-
 
 class NotebookCell(IPyNbCell):
     """A notebook's cell, run by nbclient and compared by `differences`."""
@@ -135,15 +133,6 @@ def pytest_collect_file(file_path, parent):
         NotebookFile.from_parent(parent, path=file_path) if type(item) is IPyNbFile else item
         for item in found
     ]
-
-
-def pytest_collection_modifyitems(items):
-    """Under pytest-xdist, keep what belongs to one file on one worker, and notebooks that train the
-    same networks too: side by side, both would train them."""
-    for item in items:
-        name = item.path.stem[:2] if isinstance(item, NotebookCell) else ""
-        group = next((numbers for numbers in SHARING if name in numbers), item.path)
-        item.add_marker(pytest.mark.xdist_group(str(group)))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # outside pytest's own, which makes the xfail
