@@ -431,3 +431,32 @@ def test_wrong_images_elements_and_factors_get_one_clear_sentence(models, images
         LatentExplorer(models, images, transform=transform, elements=(17,))
     with pytest.raises(ValueError, match="pass training=faces.train too"):
         LatentExplorer(models, images, transform=transform, factors=torch.zeros(4, 16))
+
+
+def test_a_draw_from_the_posterior_is_its_mean_plus_so_many_spreads(make, models, images):
+    explorer = make(models)
+    explorer.state.image = 2
+    before = explorer.seen
+    explorer.state.sample = 4
+    after = explorer.seen
+    q = models["VAE"].encode(transform(images[2:3]))
+    drawn = (q.mean + q.stddev * prior_draw(4, LATENT)).detach()
+    torch.testing.assert_close(after["VAE"].code, drawn)
+    assert torch.equal(after["AE"].code, before["AE"].code), "a point has nothing to draw from"
+    assert torch.equal(after["VAE"].reconstruction, before["VAE"].reconstruction)
+    assert "draw 4 from its posterior" in repr(explorer)
+    explorer.state.reset()
+    assert explorer.state.sample == 0
+
+
+def test_the_view_gets_spreads_and_draws_of_models_that_have_a_posterior(make, models, images):
+    explorer, vae = make(models), models["VAE"]
+    assert explorer._setup["posteriors"] == [False, True]
+    bases = [["image", 1], ["posterior", 1, 3]]
+    _, tensors = explorer.parts({"models": False, "columns": [], "bases": bases})
+    assert "1/base/image/1/spread" in tensors and "0/base/image/1/spread" not in tensors
+    assert not [name for name in tensors if name.startswith("0/base/posterior")]
+    spread = vae.encode(transform(images[1:2])).stddev
+    torch.testing.assert_close(tensors["1/base/image/1/spread"], spread.detach())
+    first = vae.decoder[0](tensors["1/base/posterior/1/3/code"]).detach()
+    torch.testing.assert_close(tensors["1/base/posterior/1/3/first"], first)

@@ -25,7 +25,7 @@ from course_lib.objectives import elbo
 from course_lib.transforms import face_transform
 
 IMAGES = 24
-DRAWS = 16  # of each kind; then they come again
+DRAWS = 16  # of each kind, and from each face's cloud; then they come again
 SLIDERS = 4  # at the start
 LATENT, ENCODER_HIDDEN, DECODER_HIDDEN = 16, 384, 96  # a decoder of 2.4 MB
 OBJECTIVES = {"AE": partial(elbo, sample=False), "VAE": elbo}
@@ -107,7 +107,8 @@ def write(folder: Path, explorer: LatentExplorer, draws: int = DRAWS) -> list[Pa
     request = {
         "models": True,
         "columns": range(setup["elements"]),
-        "bases": [base for origin, n in counts.items() for base in product([origin], range(n))],
+        "bases": [base for origin, n in counts.items() for base in product([origin], range(n))]
+        + list(product(["posterior"], range(setup["images"]), range(1, draws + 1))),
     }
     facts, tensors = explorer.parts(request, torch.float16)
     for name, fact in zip(setup["models"], facts, strict=True):

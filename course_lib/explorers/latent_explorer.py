@@ -7,6 +7,7 @@ from math import ceil, floor
 import safetensors.torch
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 from traitlets import Dict
 
 from course_lib import plots
@@ -96,6 +97,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         transform = transform or face_transform()
         self._x = transform(images)
         self._codes = {name: encode(model, self._x) for name, model in self._models.items()}
+        self._spreads = {name: _spread(model, self._x) for name, model in self._models.items()}
         self._travels = {name: decoders.can_travel(m) for name, m in self._models.items()}
         self.atlases = _atlases(self._models, transform, training, factors)
         smallest = min(codes.shape[1] for codes in self._codes.values())
@@ -110,10 +112,9 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     def seen(self) -> dict[str, Exploration]:
         """What each model makes of the state, decoded by the kernel."""
         origin, number = self._origin
-        codes = {name: self._code(name, origin, number) for name in self._models}
         return {
-            name: explore(self._models[name], code, self._edited(name, code))
-            for name, code in codes.items()
+            name: explore(model, self._code(name, origin, number), self._edited(name))
+            for name, model in self._models.items()
         }
 
     def still(self) -> AltFigure:
@@ -151,7 +152,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         ----------
         content : mapping
             ``models``: whether the decoders, their maps and the facts are wanted; ``columns``: of
-            which elements; ``bases``: codes, each a pair of an origin and a number.
+            which elements; ``bases``: codes, each an origin and its numbers.
         dtype : torch.dtype
             Of the decoders' weights.
 
@@ -166,10 +167,10 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             facts = [self._facts(name) for name in self._models]
             tensors |= self._of_all(lambda name: self._model_tensors(name, dtype))
         tensors |= self._of_all(lambda name: self._columns(name, content["columns"]))
-        for origin, number in content["bases"]:
-            tensors |= self._of_all(lambda name, at=(origin, number): self._base(name, *at))
-            if origin == "image":
-                tensors[f"original/{number}"] = to_image(self._x[number])
+        for base in content["bases"]:
+            tensors |= self._of_all(lambda name, base=base: self._base(name, *base))
+            if base[0] == "image":
+                tensors[f"original/{base[1]}"] = to_image(self._x[base[1]])
         return facts, tensors
 
     def close(self) -> None:
@@ -191,18 +192,27 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         state = self.state
         return state.origin, state.image if state.origin == "image" else state.draw
 
-    def _code(self, name: str, origin: str, number: int) -> Tensor:
-        """An unedited code, (1, K)."""
+    def _code(self, name: str, origin: str, number: int, draw: int = 0) -> Tensor:
+        """An unedited code, (1, K), or for the origin "posterior" a draw from an image's."""
+        mean = self._codes[name][number : number + 1]
         if origin == "image":
-            return self._codes[name][number : number + 1]
+            return mean
+        noise = prior_draw(draw if origin == "posterior" else number, mean.shape[1])
         if origin == "prior":
-            return prior_draw(number, self._codes[name].shape[1])
+            return noise
+        if origin == "posterior":
+            spread = self._spreads[name]
+            return mean if spread is None else mean + spread[number] * noise
         return self.atlases[name].density.sample(1, seed=number)
 
-    def _edited(self, name: str, code: Tensor) -> Tensor:
-        target = self._code(name, "image", self.state.target)
+    def _edited(self, name: str) -> Tensor:
+        state, base = self.state, self._origin
+        if state.origin == "image" and state.sample:
+            base = ("posterior", state.image, state.sample)
+        target = self._code(name, "image", state.target)
         directions = self.atlases[name].directions if self.atlases else torch.zeros(2, 1)
-        return edit(code, target, self.state, (directions, self.state.moves.get(name, (0.0, 0.0))))
+        move = (directions, state.moves.get(name, (0.0, 0.0)))
+        return edit(self._code(name, *base), target, state, move)
 
     def _describe(self) -> dict:
         values = torch.cat([codes.flatten() for codes in self._codes.values()])
@@ -210,6 +220,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             "models": list(self._models),
             "images": len(self._x),
             "shape": list(self._x.shape[1:]),
+            "posteriors": [self._spreads[name] is not None for name in self._models],
             "elements": self.state.latent_dim,
             "most": MOST_ELEMENTS,
             "origins": list(self.state.origins),
@@ -267,12 +278,17 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         found = decoders.columns(self._models[name], elements)
         return {f"column/{e}": column for e, column in zip(elements, found, strict=True)}
 
-    def _base(self, name: str, origin: str, number: int) -> dict[str, Tensor]:
-        code, at = self._code(name, origin, number), f"base/{origin}/{number}"
+    def _base(self, name: str, origin: str, *numbers: int) -> dict[str, Tensor]:
+        if origin == "posterior" and self._spreads[name] is None:
+            return {}  # a point: every draw is the code that the view has
+        code, at = self._code(name, origin, *numbers), "/".join(map(str, ("base", origin, *numbers)))
+        found = {f"{at}/code": code}
+        if origin == "image" and (spread := self._spreads[name]) is not None:
+            found[f"{at}/spread"] = spread[numbers[0] : numbers[0] + 1]
         if self._travels[name]:
-            return {f"{at}/code": code, f"{at}/first": decoders.first(self._models[name], code)}
+            return found | {f"{at}/first": decoders.first(self._models[name], code)}
         decoded = explore(self._models[name], code, code).reconstruction
-        return {f"{at}/code": code, f"{at}/picture": decoded}
+        return found | {f"{at}/picture": decoded}
 
     def _show(self, change) -> None:
         """The state has changed: tell the view, unless it comes from there."""
@@ -301,7 +317,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         for number, name in enumerate(self._models):
             if not self._travels[name]:
                 code = self._code(name, *self._origin)
-                edited = explore(self._models[name], code, self._edited(name, code)).edited
+                edited = explore(self._models[name], code, self._edited(name)).edited
                 content = {"kind": "picture", "model": number, "choice": self.state.choice}
                 self.send(content, [edited.numpy().tobytes()])
 
@@ -317,6 +333,13 @@ def _named(models: nn.Module | Mapping[str, nn.Module]) -> dict[str, nn.Module]:
                 "expected: pass models.FullyConnectedAutoencoder(), or a dict from name to model."
             )
     return named
+
+
+@torch.inference_mode()
+def _spread(model: nn.Module, x: Tensor) -> Tensor | None:
+    """Standard deviations (n, K) of the pictures' posteriors, where the model has some."""
+    encoded = model.encode(x.to(next(model.parameters())))
+    return encoded.stddev.float().cpu() if isinstance(encoded, Distribution) else None
 
 
 def _atlases(models, transform, training, factors) -> dict[str, Atlas]:

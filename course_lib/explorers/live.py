@@ -20,7 +20,7 @@ By the widget's traits, which hold the latest; the view sets ``_choice`` and ``_
 By messages from the view:
 
 - ``{"kind": "rest"}``: the hands are at rest, the still may follow.
-- ``{"kind": "want", "models": bool, "columns": [element], "bases": [[origin, number]]}`` (latent
+- ``{"kind": "want", "models": bool, "columns": [element], "bases": [[origin, number, …]]}`` (latent
   explorer): send these tensors. One is under way at a time.
 
 By messages from the kernel:
@@ -40,7 +40,9 @@ Those of model m, which all but the first have in their names, are ``m/…``:
 
 =================================  ================================================================
 ``original/I``                     image I as the models see it
-``m/base/ORIGIN/N/code``           the unedited code (1, K): of image N, or draw N of the origin
+``m/base/ORIGIN/N/code``           the unedited code (1, K): of image N, or draw N of the origin; of
+                                   ``posterior/N/D``, draw D from image N's posterior
+``m/base/image/N/spread``          standard deviations (1, K) of image N's posterior, if there is one
 ``m/base/ORIGIN/N/first``          the first layer's output for it (1, H), if the decoder travels
 ``m/base/ORIGIN/N/picture``        what it decodes to, if not
 ``m/L/weight``, ``m/L/bias``       of linear layer L, counted from 1 after the first: (in, out),

@@ -18,7 +18,9 @@ from course_lib.transforms import to_image
 MOST_ELEMENTS = 12  # more sliders do not fit on a screen
 GAIN = 2.0  # of the difference picture; fixed, so that pictures can be compared while dragging
 ORIGINS = ("image", "prior", "density")
-CHOICE = ("image", "origin", "draw", "target", "step", "moves", "shift", "edits", "elements")
+CHOICE = (
+    "image", "origin", "draw", "sample", "target", "step", "moves", "shift", "edits", "elements",
+)  # fmt: skip
 
 
 class ExplorerState(HasTraits):
@@ -42,6 +44,9 @@ class ExplorerState(HasTraits):
         fitted to the codes of the training pictures.
     draw : int
         Which draw; the same number draws the same code.
+    sample : int
+        Of a face, 0 edits the mean of its posterior q(z|x), 1 or more a draw from it. A model
+        without a posterior has nothing to draw from.
     target, step : int, float
         A step of 0 to 1 from this code towards the code of the image `target`.
     moves : dict from model to two numbers
@@ -62,6 +67,7 @@ class ExplorerState(HasTraits):
     image = Int(0)
     origin = Enum(ORIGINS, "image")
     draw = Int(0)
+    sample = Int(0)
     target = Int(0)
     step = Float(0.0)
     moves = Dict()
@@ -84,6 +90,7 @@ class ExplorerState(HasTraits):
         super().__init__()
         self.image_count, self.latent_dim = image_count, latent_dim
         self.models, self.origins = tuple(models), tuple(origins)
+        self.target = min(1, image_count - 1)  # a step towards the face itself would go nowhere
 
     def set_element(self, element: int, value: float) -> None:
         """Set one latent element by hand."""
@@ -95,7 +102,8 @@ class ExplorerState(HasTraits):
 
     def reset(self) -> None:
         """Undo all that was done to the code; what is edited, and the sliders, stay."""
-        self.choice = {**self.choice, "step": 0.0, "moves": {}, "shift": 0.0, "edits": []}
+        none = {"sample": 0, "step": 0.0, "moves": {}, "shift": 0.0, "edits": []}
+        self.choice = {**self.choice, **none}
 
     @property
     def choice(self) -> dict:
@@ -125,6 +133,8 @@ class ExplorerState(HasTraits):
 
     def __repr__(self) -> str:
         start = f"image {self.image}" if self.origin == "image" else f"{self.origin} {self.draw}"
+        if self.origin == "image" and self.sample:
+            start += f", draw {self.sample} from its posterior"
         if self.step:
             start += f", {self.step:g} of the way to image {self.target}"
         moved = f", moves {self.moves}" if self.moves else ""
@@ -143,7 +153,7 @@ class ExplorerState(HasTraits):
             )
         return proposal.value
 
-    @validate("draw")
+    @validate("draw", "sample")
     def _check_draw(self, proposal):
         if proposal.value < 0:
             raise ValueError(f"There is no draw {proposal.value}: choose 0 or more.")

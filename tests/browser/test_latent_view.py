@@ -111,7 +111,7 @@ def explorer(page):
 
 
 START = {
-    "image": 0, "origin": "image", "draw": 0, "target": 0, "step": 0.0,
+    "image": 0, "origin": "image", "draw": 0, "sample": 0, "target": 1, "step": 0.0,
     "moves": {}, "shift": 0.0, "edits": [], "elements": [3, 11],
 }  # fmt: skip
 

@@ -39,7 +39,8 @@ export function slider({ label, min, max, step, decimals, format, move, rest = (
   });
   const readout = make("output", { for: id, "aria-live": "off" });
   const title = make("label", { for: id }, label);
-  const element = make("div", { class: "course-slider" }, title, input, readout);
+  const track = make("div", { class: "course-track" }, input);
+  const element = make("div", { class: "course-slider" }, title, track, readout);
   const show = (value) => {
     if (value > Number(input.max)) input.max = Math.ceil(value);
     if (value < Number(input.min)) input.min = Math.floor(value);
@@ -49,7 +50,7 @@ export function slider({ label, min, max, step, decimals, format, move, rest = (
     readout.textContent = words(value);
     input.setAttribute("aria-valuetext", readout.textContent);
   };
-  return { element, input, title, show };
+  return { element, input, title, track, show };
 }
 
 /** Keep what is typed in an explorer from the notebook around it, which has keys of its own. */

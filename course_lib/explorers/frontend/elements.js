@@ -30,12 +30,12 @@ export function elementList({ count, models, atlases, add, changed }) {
     type: "search", placeholder: "number or factor", "aria-label": "Search elements", oninput: fill,
   });
   const rank = make("select", { "aria-label": "Order of the elements", onchange: fill });
-  const of = make("select", { "aria-label": "Model to rank the elements of", onchange: () => {
+  const of = make("select", { onchange: () => {
     ranks();
     fill();
     changed();
   } });
-  of.append(...models.map((name, m) => make("option", { value: m }, `of ${name}`)));
+  of.append(...models.map((name, m) => make("option", { value: m }, name)));
   const list = make("select", {
     size: "5", "aria-label": "Elements",
     ondblclick: choose,
@@ -47,11 +47,13 @@ export function elementList({ count, models, atlases, add, changed }) {
     if (event.key === "Enter") choose();
   });
   const row = make("div", { class: "course-row" }, search, rank);
-  if (models.length > 1) row.append(of);
+  const which = make("label", { class: "course-which" }, "Sliders and Python show the code of ", of);
+  which.hidden = models.length === 1;
   const element = make("details", { class: "course-elements" },
     make("summary", {}, "Add a slider"), row, list, button("Add", choose, "Add a slider for the chosen element"));
 
-  const atlas = () => atlases()[Number(of.value) || 0] ?? null;
+  const model = () => Number(of.value) || 0;
+  const atlas = () => atlases()[model()] ?? null;
 
   function ranks() {
     const chosen = rank.value || "index";
@@ -81,5 +83,5 @@ export function elementList({ count, models, atlases, add, changed }) {
     fill();
   }
   refresh();
-  return { element, refresh, atlas };
+  return { element, which, refresh, atlas, model };
 }

@@ -3,12 +3,14 @@
 import { logDensity, nearest, place, verdict } from "./atlas.js";
 import { button, make, ownKeys, slider } from "./controls.js";
 import { decode, toImage } from "./decoder.js";
-import { baseOf, edited, originOf, python } from "./edits.js";
+import { baseOf, edited, originOf, python, sampled } from "./edits.js";
 import { elementList, shortName, describe } from "./elements.js";
 import { history, same } from "./history.js";
 import { codeMap } from "./map.js";
 import { difference, draw, pixelChange } from "./pictures.js";
+import { cloudBases, cloudStrip, costs, elementCost, ellipse } from "./posterior.js";
 
+const CLOUD = 8; // draws in the strip of a face's cloud
 const REST = 500; // ms without a change until screen readers and the still picture follow
 const round6 = (value) => Math.round(value * 1e6) / 1e6; // 0.30000000000000004 is no hand's fault
 
@@ -24,6 +26,7 @@ export function latentView(el, source) {
   const { setup } = source;
   let choice = structuredClone(source.choice);
   const steps = history(choice);
+  const strip = Math.min(CLOUD, setup.draws ?? CLOUD);
   let frame = 0;
   let late = false; // a move since the last picture
   let resting = 0;
@@ -92,13 +95,26 @@ export function latentView(el, source) {
       const draw = choice.origin === "image" ? choice.draw : choice.draw + 1;
       once({ origin, draw: setup.draws ? draw % setup.draws : draw });
     }));
+  const clouds = setup.posteriors.some(Boolean);
+  const resample = () => {
+    const sample = choice.origin === "image" ? choice.sample : 0;
+    once({ origin: "image", sample: (setup.draws ? sample % setup.draws : sample) + 1 });
+  };
+  const cloudButton = button("Draw from q(z|x) (r)", resample,
+    clouds ? "Draw from q(z|x), this face's cloud (key r)" : "An autoencoder's code is a point: there is no cloud to draw from");
+  const meanButton = button("Mean of q(z|x)", () => once({ origin: "image", sample: 0 }));
+  cloudButton.disabled = !clouds;
   const undo = button("Undo", () => travel(steps.undo()));
   const redo = button("Redo", () => travel(steps.redo()));
-  const reset = button("Reset", () => once({ step: 0, moves: {}, shift: 0, edits: [] }));
+  const reset = button("Reset", () => once({ sample: 0, step: 0, moves: {}, shift: 0, edits: [] }));
   const elementRows = make("div", { class: "course-sliders" });
   const rows = new Map();
   const list = elementList({
-    count: setup.elements, models: setup.models, atlases, add: addElement, changed: nameRows,
+    count: setup.elements, models: setup.models, atlases, add: addElement,
+    changed: () => {
+      nameRows();
+      refresh();
+    },
   });
 
   function elementRow(element) {
@@ -106,9 +122,13 @@ export function latentView(el, source) {
       label: `element ${element}`, min: setup.values[0], max: setup.values[1], step: setup.step,
       decimals: 1, move: (value) => setElement(element, value), rest: settle,
     });
+    row.band = make("i", { class: "course-band", hidden: true });
+    row.track.append(row.band);
+    row.cost = make("small", { class: "course-cost" });
     row.element.append(
       button("\u21ba", () => forget(element), `element ${element} back to its own value`),
       button("\u00d7", () => hide(element), `remove the slider of element ${element}`),
+      row.cost,
     );
     return row;
   }
@@ -164,7 +184,9 @@ export function latentView(el, source) {
     const note = make("span", { class: "course-note" });
     const element = make("section", { "aria-label": name },
       make("h3", {}, name, " ", note), pictures, numbers);
-    return { name, m, canvases, captions, pictures, numbers, note, element, map: null };
+    const cloud = setup.posteriors[m] ? cloudStrip(name, setup.shape, strip, refresh) : null;
+    if (cloud) element.append(cloud.element);
+    return { name, m, canvases, captions, pictures, numbers, note, element, cloud, map: null };
   }
   function addMap(row) {
     const facts = source.facts[row.m].atlas;
@@ -209,15 +231,21 @@ export function latentView(el, source) {
 
   function missing() {
     if (!source.facts) return { models: true, columns: choice.elements, bases: bases() };
-    const has = (key) => setup.models.every((_, m) => source.tensors.has(`${m}/${key}`));
+    const has = (base) => setup.models.every((_, m) =>
+      source.tensors.has(`${m}/base/${base.join("/")}/code`) ||
+      (base[0] === "posterior" && !setup.posteriors[m]));
     const travels = source.facts.some(({ layers }) => layers);
     const columns = travels ? choice.elements.filter((e) => !setup.models.some(
       (_, m) => source.tensors.has(`${m}/column/${e}`))) : [];
-    const wanted = bases().filter(([origin, i]) => !has(`base/${origin}/${i}/code`));
+    const wanted = bases().filter((base) => !has(base));
     return columns.length + wanted.length ? { models: false, columns, bases: wanted } : null;
   }
   function bases() {
-    return choice.step ? [originOf(choice), ["image", choice.target]] : [originOf(choice)];
+    const wanted = [originOf(choice)];
+    if (sampled(choice)) wanted.push(sampled(choice));
+    if (choice.step) wanted.push(["image", choice.target]);
+    const open = models.some(({ cloud }) => cloud?.element.open);
+    return open && choice.origin === "image" ? [...wanted, ...cloudBases(choice.image, strip)] : wanted;
   }
 
   function showChoice() {
@@ -227,7 +255,9 @@ export function latentView(el, source) {
     target.show(choice.target);
     step.show(choice.step);
     shift.show(choice.shift);
-    code.textContent = python(choice, setup.models[0]);
+    meanButton.disabled = !sampled(choice);
+    const m = list.model();
+    code.textContent = python(choice, setup.models[m], setup.posteriors[m]);
   }
 
   /** Bring a row in line with the choice; `here` says whether all tensors for it are. */
@@ -246,11 +276,42 @@ export function latentView(el, source) {
     row.numbers.textContent = done ? numbers(row) : "Not decoded yet";
     row.place = null;
     if (!here) return;
-    row.note.textContent = layers ? "" : "(decoded by the kernel: this decoder cannot run here)";
-    if (atlas) showPlace(row, atlas, tensor, code);
-    if (row.m === 0) {
-      for (const [element, slider] of rows) slider.show(code[element]);
+    row.note.textContent = [
+      setup.posteriors[row.m] ? "" : "each code is a point: there is no \u03c3",
+      layers ? "" : "decoded by the kernel: this decoder cannot run here",
+    ].filter(Boolean).map((text) => `(${text})`).join(" ");
+    const face = choice.origin === "image" ? `base/image/${choice.image}` : null;
+    const mean = face && tensor(`${face}/code`);
+    const spread = face && tensor(`${face}/spread`);
+    if (spread) row.numbers.append(`; ${costs(mean, spread)}`);
+    if (atlas) showPlace(row, atlas, tensor, code, spread);
+    if (row.cloud) showCloud(row, layers, tensor);
+    if (row.m === list.model()) {
+      for (const [element, slider] of rows) {
+        slider.show(code[element]);
+        showSpread(slider, mean?.[element], spread?.[element]);
+      }
     }
+  }
+
+  /** The element's cloud behind its slider: the mean, and a deviation to either side. */
+  function showSpread({ input, band, cost }, mean, spread) {
+    band.hidden = spread === undefined;
+    cost.textContent = spread === undefined ? "" : elementCost(mean, spread);
+    if (spread === undefined) return;
+    const [min, max] = [Number(input.min), Number(input.max)];
+    const at = (value) => (Math.min(max, Math.max(min, value)) - min) / (max - min);
+    band.style.setProperty("--from", at(mean - spread));
+    band.style.setProperty("--to", at(mean + spread));
+  }
+
+  function showCloud(row, layers, tensor) {
+    row.cloud.element.hidden = choice.origin !== "image";
+    if (!row.cloud.element.open || choice.origin !== "image" || row.base !== baseOf(choice)) return;
+    row.cloud.show(choice.image, row.before, (base) => {
+      const at = `base/${base.join("/")}`;
+      return layers ? toImage(decode(layers, tensor, tensor(`${at}/first`))) : tensor(`${at}/picture`);
+    });
   }
 
   /** The pictures of a choice, whose edited one is `after`. */
@@ -282,7 +343,7 @@ export function latentView(el, source) {
     );
   }
 
-  function showPlace(row, atlas, tensor, code) {
+  function showPlace(row, atlas, tensor, code, spread) {
     addMap(row);
     const density = Object.fromEntries(["constant", "means", "rows", "round", "sign"].map(
       (part) => [part, tensor(`density/${part}`)]));
@@ -292,7 +353,8 @@ export function latentView(el, source) {
     const at = (z) => place(tensor("atlas/mean"), tensor("atlas/directions"), z);
     row.start = at(tensor(`${baseOf(choice)}/code`));
     row.place = at(code);
-    row.map.show(row.start, row.place);
+    row.ellipse = spread ? ellipse(tensor("atlas/directions"), spread) : null;
+    row.map.show(row.start, row.place, row.ellipse);
   }
 
   function atRest() {
@@ -301,7 +363,7 @@ export function latentView(el, source) {
       row.canvases.forEach((canvas, i) => {
         canvas.setAttribute("aria-label", `${row.captions[i]} of ${origin} ${number}, ${row.name}`);
       });
-      if (row.place) row.map?.say(row.start, row.place);
+      if (row.place) row.map?.say(row.start, row.place, row.ellipse);
     }
     spoken.textContent = models.map((row) => `${row.name}: ${row.numbers.textContent}`).join(" ");
     source.rest();
@@ -317,8 +379,8 @@ export function latentView(el, source) {
     "aria-label": "Latent explorer" }, make("div", {},
     make("div", { class: "course-controls" },
       image.element,
-      make("div", { class: "course-row" }, ...drawButtons),
-      target.element, step.element, shift.element, elementRows, list.element,
+      make("div", { class: "course-row" }, cloudButton, meanButton, ...drawButtons),
+      target.element, step.element, shift.element, list.which, elementRows, list.element,
       make("div", { class: "course-row" }, undo, redo, reset)),
     make("div", { class: "course-models" },
       ...models.map((row) => row.element),
@@ -326,6 +388,11 @@ export function latentView(el, source) {
       message, spoken)));
   ownKeys(root);
   root.addEventListener("keydown", (event) => {
+    const typing = event.target.type === "search" || event.target.tagName === "SELECT";
+    if (event.key === "r" && clouds && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      resample();
+      return;
+    }
     if (!(event.ctrlKey || event.metaKey) || event.target.type === "search") return;
     const key = event.key.toLowerCase();
     if (key === "z" && !event.shiftKey) travel(steps.undo());

@@ -32,13 +32,25 @@ export function codeMap({ name, extent, share, picture, go, rest }) {
   const toCanvas = ([x, y]) => [(1 + x / extent) * SIZE / 2, (1 - y / extent) * SIZE / 2];
   const within = (value) => Math.min(extent, Math.max(-extent, value));
 
-  function show(start, place) {
+  /** `cloud`, as posterior.ellipse gives it, is drawn about the start at two deviations. */
+  function show(start, place, cloud) {
     here = place;
     ink();
     context.clearRect(0, 0, SIZE, SIZE);
     context.drawImage(density, 0, 0, SIZE, SIZE);
     const from = toCanvas(start.map(within));
     const to = toCanvas(place.map(within)); // off the edge, the point stays on it
+    if (cloud) {
+      const [axes, turn] = cloud;
+      const [a, b] = axes.map((axis) => Math.max(1, axis * SIZE / extent)); // 2 sd, SIZE/2 an extent
+      context.fillStyle = "#0072b255";
+      context.strokeStyle = "#0072b2";
+      context.lineWidth = 1;
+      context.beginPath();
+      context.ellipse(...from, a, b, -turn, 0, 2 * Math.PI);
+      context.fill();
+      context.stroke();
+    }
     context.strokeStyle = context.fillStyle = "#d55e00";
     context.lineWidth = 2;
     context.beginPath();
@@ -57,13 +69,15 @@ export function codeMap({ name, extent, share, picture, go, rest }) {
   }
 
   /** What a screen reader says of the map; at rest only, a drag would flood it. */
-  function say(start, place) {
+  function say(start, place, cloud) {
     const words = (values) => values.map((value) => value.toPrecision(3)).join(", ");
     canvas.setAttribute(
       "aria-label",
       `Map of ${name}'s codes: their two principal directions, ${(100 * share).toFixed(0)} % of ` +
         `their variance, from ${words([-extent])} to ${words([extent])}. The code is at ` +
-        `${words(place)}, the unedited one at ${words(start)}. Arrow keys move it.`,
+        `${words(place)}, the unedited one at ${words(start)}. ` +
+        (cloud ? `Its cloud reaches ${words([2 * cloud[0][0]])} to either side. ` : "") +
+        "Arrow keys move it.",
     );
   }
 
