@@ -15,7 +15,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 LARGEST = 2_000_000  # bytes: a notebook that compares noisy pictures, which no PNG makes small
-CODE_LINES = 10
+CODE_LINES = 16
 SLIDE_TYPES = {"slide", "subslide", "fragment", "skip", "notes", "-"}
 CELL_METADATA = {"course", "jupyter", "slideshow", "tags"}
 NOTEBOOK_METADATA = {

@@ -82,7 +82,9 @@ def scatter(
         axes.plot(*xys.T, label=name, color=colour, linestyle=dashes, zorder=1)
     for name, xys in points.items():
         colour, marker, _ = looks[name]
-        axes.scatter(*xys.T, label=name, s=55, color=colour, marker=marker, edgecolor="white")
+        axes.scatter(
+            *xys.T, label=name, s=55, color=colour, marker=marker, edgecolor="white", zorder=3
+        )
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title or "")
     axes.margins(0.1)
     for name, on in zip("xy", logs, strict=True):
@@ -91,6 +93,7 @@ def scatter(
             _write_plainly(getattr(axes, f"{name}axis"))
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.3)
+    axes.set_axisbelow(True)
     style = {"loc": "outside right upper", "frameon": False}
     legend = figure.legend(handles=axes.lines, **style) if lines else None
     if not _write_names(axes, points):
