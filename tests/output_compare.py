@@ -2,7 +2,8 @@
 
 Standard error (warnings), progress bars and a widget's inner state are left out, and so is the
 layout of tables: how many blanks stand between two words, and how long a row of dashes is. A cell
-widens its limits in its metadata, for instance ``"course": {"rel": 0.1, "abs": 0.02}``; see `Tolerance`.
+widens its limits in its metadata, for instance ``"course": {"rel": 0.1, "abs": 0.02}``; see
+`Tolerance`.
 """
 
 import base64
