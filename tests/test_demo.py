@@ -93,6 +93,7 @@ def test_every_tensor_the_view_can_ask_for_is_there(explorer, folder):
     tensors = safetensors.torch.load(base64.b64decode(data["tensors"]))
     bases = [("image", i) for i in range(IMAGES)]
     bases += [(origin, i) for origin in ("prior", "density") for i in range(DRAWS)]
+    bases += [("posterior", i, n) for i in range(IMAGES) for n in range(1, DRAWS + 1)]
     asked = [{"models": True, "columns": [], "bases": []}]
     asked += [{"models": False, "columns": [e], "bases": []} for e in range(LATENT)]
     asked += [{"models": False, "columns": [], "bases": [base]} for base in bases]

@@ -460,3 +460,11 @@ def test_the_view_gets_spreads_and_draws_of_models_that_have_a_posterior(make, m
     torch.testing.assert_close(tensors["1/base/image/1/spread"], spread.detach())
     first = vae.decoder[0](tensors["1/base/posterior/1/3/code"]).detach()
     torch.testing.assert_close(tensors["1/base/posterior/1/3/first"], first)
+
+
+def test_a_model_trained_without_noise_has_no_cloud(make, models):
+    both = {"VAE": models["VAE"], "trained as an AE": models["VAE"]}
+    explorer = make(both, points=["trained as an AE"])
+    assert explorer._setup["posteriors"] == [True, False]
+    with pytest.raises(ValueError, match="points names AE, but the models are VAE"):
+        make({"VAE": models["VAE"]}, points=["AE"])

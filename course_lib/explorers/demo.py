@@ -57,6 +57,7 @@ def make(folder: Path) -> list[Path]:
         transform=transform,
         training=faces.train,
         factors=faces.factors["train"],
+        points=["AE"],
     )
     explorer.state.elements = telling(explorer)
     try:

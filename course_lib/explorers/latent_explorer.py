@@ -63,6 +63,9 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     factors : Tensor (N, 16) or mapping from name to Tensor (N,), optional
         What the training pictures were drawn from, named as `faces.FACTORS`; with them elements
         can be found by the factor that they track.
+    points : sequence of str
+        Names of models whose code is a point though their encoder gives a density: those that were
+        trained without drawing from it, ``elbo(…, sample=False)``. Their σ means nothing.
 
     Attributes
     ----------
@@ -76,8 +79,8 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     TypeError
         If a model cannot encode and decode.
     ValueError
-        If there are no models or images, an element does not exist, or there are factors without
-        training pictures.
+        If there are no models or images, an element does not exist, there are factors without
+        training pictures, or `points` names no model.
     """
 
     _setup = Dict().tag(sync=True)
@@ -92,12 +95,21 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         elements: Sequence[int] = (0,),
         training: Tensor | None = None,
         factors: Tensor | Mapping[str, Tensor] | None = None,
+        points: Sequence[str] = (),
     ):
         self._models = {name: snapshot(model) for name, model in _named(models).items()}
         transform = transform or face_transform()
         self._x = transform(images)
         self._codes = {name: encode(model, self._x) for name, model in self._models.items()}
-        self._spreads = {name: _spread(model, self._x) for name, model in self._models.items()}
+        if unknown := set(points) - self._models.keys():
+            raise ValueError(
+                f"points names {', '.join(sorted(unknown))}, but the models are "
+                f"{', '.join(self._models)}."
+            )
+        self._spreads = {
+            name: None if name in points else _spread(model, self._x)
+            for name, model in self._models.items()
+        }
         self._travels = {name: decoders.can_travel(m) for name, m in self._models.items()}
         self.atlases = _atlases(self._models, transform, training, factors)
         smallest = min(codes.shape[1] for codes in self._codes.values())

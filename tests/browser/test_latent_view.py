@@ -276,6 +276,61 @@ def test_draws_from_the_prior_and_from_the_fitted_density(explorer, page):
         assert_as_the_kernel(page, explorer)
 
 
+@pytest.mark.parametrize("how", ["button", "key"])
+def test_a_draw_from_this_faces_cloud_and_back_to_its_mean(explorer, page, how):
+    mean, point = shown(explorer, model=1), shown(explorer, model=0)
+    draw = explorer.get_by_role("button", name="Draw from q(z|x), this face's cloud (key r)")
+    for number in (1, 2):
+        draw.click() if how == "button" else slider(explorer, "element 3").press("r")
+        wait_for_state(page, sample=number, origin="image")
+        page.wait_for_timeout(300)
+        assert_as_the_kernel(page, explorer)
+        assert not np.array_equal(shown(explorer, model=1), mean)
+        assert np.array_equal(shown(explorer, model=0), point), "an autoencoder's code is a point"
+    explorer.get_by_role("button", name="Mean of q(z|x)").click()
+    wait_for_state(page, sample=0)
+    page.evaluate(TWO_FRAMES)
+    assert np.array_equal(shown(explorer, model=1), mean)
+
+
+def test_the_cloud_is_told_in_numbers(explorer, page):
+    ae, vae = explorer.locator("section").all()
+    assert "each code is a point" in ae.inner_text() and "rate" not in ae.inner_text()
+    printed = """
+q = vae.encode(transform(images[:1]))
+rate = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0))
+print(f"this face's rate {rate.sum():.1f} nats, on {(rate > 0.01).sum()} of 32 elements")
+print(f"\u00b1\u00a0{q.stddev[0, 3]:.2g}, {rate[0, 3]:.2f} nats" if rate[0, 3] > 0.01 else "silent")
+"""
+    total, third = notebook.in_kernel(page, printed).splitlines()
+    assert total in vae.inner_text()
+    row = explorer.locator(".course-sliders .course-slider").first
+    assert row.locator(".course-cost").inner_text() == ""
+    explorer.get_by_label("Sliders and Python show the code of").select_option("VAE")
+    assert row.locator(".course-cost").inner_text().startswith(third)
+    assert slider(explorer, "element 3").get_attribute("aria-valuetext") == notebook.in_kernel(
+        page, "print(f'{q.mean[0, 3]:.1f}'.replace('-', chr(8722)))"
+    )
+    assert row.locator(".course-band").is_visible()
+    explorer.get_by_label("Sliders and Python show the code of").select_option("AE")
+    assert not row.locator(".course-band").is_visible()
+
+
+def test_eight_draws_from_a_cloud_unfold(explorer, page):
+    cloud = explorer.locator(".course-cloud")
+    assert cloud.count() == 1, "the autoencoder has none"
+    cloud.locator("summary").press("Enter")
+    page.wait_for_timeout(500)
+    second = np.array(cloud.locator("canvas").nth(1).evaluate(PIXELS)).reshape(64, 64, 3)
+    notebook.in_kernel(page, "explorer.state.sample = 2")
+    theirs = decoded(page, "VAE")
+    assert np.abs(second - theirs).max() <= 1
+    told = cloud.locator("p").inner_text()
+    levels = float(told.split("by ")[1].split(" ")[0])
+    assert "grey levels" in told and levels > 0
+    cloud.locator("summary").press("Enter")
+
+
 def test_a_step_from_this_face_to_that_one(explorer, page):
     slider(explorer, "towards face").press("End")
     slider(explorer, "step towards that face").press("End")
@@ -355,23 +410,27 @@ def test_keys_stay_in_the_explorer(explorer, page):
     assert page.locator(".jp-CodeCell").count() == cells
 
 
-def test_the_code_shown_makes_the_picture_shown(explorer, page):
+@pytest.mark.parametrize(("model", "name"), enumerate(["AE", "VAE"]))
+def test_the_code_shown_makes_the_picture_shown(explorer, page, model, name):
     slider(explorer, "element 3").press("PageUp")
     slider(explorer, "element 11").press("PageDown")
     slider(explorer, "added to every latent element").press("PageUp")
     slider(explorer, "towards face").press("End")
     slider(explorer, "step towards that face").press("PageUp")
     explorer.locator(".course-map").first.press("ArrowUp")
+    explorer.get_by_label("Sliders and Python show the code of").select_option(name)
+    explorer.get_by_role("button", name="Draw from q(z|x), this face's cloud (key r)").click()
     page.wait_for_timeout(500)
     explorer.get_by_role("button", name="Copy the code").click()
     code = page.evaluate("() => navigator.clipboard.readText()")
     assert code == explorer.locator("pre").inner_text()
     assert "latent[:, 3], latent[:, 11] = " in code
-    run = f"model = ae\nwith torch.no_grad():\n    exec({code!r})\n"
+    run = f"model = {name.lower()}\nwith torch.no_grad():\n    exec({code!r})\n"
     printed = "print(base64.b64encode(edited[0].numpy().tobytes()).decode())"
     made = np.frombuffer(base64.b64decode(notebook.in_kernel(page, run + printed)), np.uint8)
     made = made.reshape(3, 64, 64).transpose(1, 2, 0).astype(np.int16)
-    assert np.abs(shown(explorer) - made).max() <= 1
+    assert np.abs(shown(explorer, model) - made).max() <= 1
+    explorer.get_by_label("Sliders and Python show the code of").select_option("AE")
 
 
 def test_two_explorers_do_not_disturb_each_other(explorer, page):
