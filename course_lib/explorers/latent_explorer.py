@@ -67,6 +67,10 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     ----------
     state : ExplorerState
         What is chosen. Setting it from Python moves the controls, and the other way round.
+    models : dict from name to nn.Module
+        The copies that it looks at.
+    x : Tensor (n, C, H, W)
+        The images as the models see them.
     atlases : dict from name to Atlas
         Empty without `training`.
 
@@ -92,12 +96,12 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         training: Tensor | None = None,
         factors: Tensor | Mapping[str, Tensor] | None = None,
     ):
-        self._models = {name: snapshot(model) for name, model in _named(models).items()}
+        self.models = {name: snapshot(model) for name, model in _named(models).items()}
         transform = transform or face_transform()
-        self._x = transform(images)
-        self._codes = {name: encode(model, self._x) for name, model in self._models.items()}
-        self._travels = {name: decoders.can_travel(m) for name, m in self._models.items()}
-        self.atlases = _atlases(self._models, transform, training, factors)
+        self.x = transform(images)
+        self._codes = {name: encode(model, self.x) for name, model in self.models.items()}
+        self._travels = {name: decoders.can_travel(m) for name, m in self.models.items()}
+        self.atlases = _atlases(self.models, transform, training, factors)
         smallest = min(codes.shape[1] for codes in self._codes.values())
         origins = ORIGINS if self.atlases else ORIGINS[:2]
         self.state = ExplorerState(len(images), smallest, tuple(self.atlases), origins)
@@ -110,9 +114,9 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     def seen(self) -> dict[str, Exploration]:
         """What each model makes of the state, decoded by the kernel."""
         origin, number = self._origin
-        codes = {name: self._code(name, origin, number) for name in self._models}
+        codes = {name: self._code(name, origin, number) for name in self.models}
         return {
-            name: explore(self._models[name], code, self._edited(name, code))
+            name: explore(self.models[name], code, self._edited(name, code))
             for name, code in codes.items()
         }
 
@@ -124,7 +128,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             for name in ("reconstruction", "edited")
         }
         if self.state.origin == "image":
-            original = to_image(self._x[self.state.image : self.state.image + 1])
+            original = to_image(self.x[self.state.image : self.state.image + 1])
             columns = {"original": original.expand(len(seen), -1, -1, -1), **columns}
         return plots.comparison(
             columns,
@@ -163,13 +167,13 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         """
         tensors, facts = {}, None
         if content["models"]:
-            facts = [self._facts(name) for name in self._models]
+            facts = [self._facts(name) for name in self.models]
             tensors |= self._of_all(lambda name: self._model_tensors(name, dtype))
         tensors |= self._of_all(lambda name: self._columns(name, content["columns"]))
         for origin, number in content["bases"]:
             tensors |= self._of_all(lambda name, at=(origin, number): self._base(name, *at))
             if origin == "image":
-                tensors[f"original/{number}"] = to_image(self._x[number])
+                tensors[f"original/{number}"] = to_image(self.x[number])
         return facts, tensors
 
     def close(self) -> None:
@@ -179,7 +183,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         super().close()
 
     def __repr__(self) -> str:
-        return f"LatentExplorer of {', '.join(self._models)}: {self.state}{self._collapsed()}"
+        return f"LatentExplorer of {', '.join(self.models)}: {self.state}{self._collapsed()}"
 
     def _collapsed(self) -> str:
         """In words, which models have."""
@@ -207,9 +211,9 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     def _describe(self) -> dict:
         values = torch.cat([codes.flatten() for codes in self._codes.values()])
         return {
-            "models": list(self._models),
-            "images": len(self._x),
-            "shape": list(self._x.shape[1:]),
+            "models": list(self.models),
+            "images": len(self.x),
+            "shape": list(self.x.shape[1:]),
             "elements": self.state.latent_dim,
             "most": MOST_ELEMENTS,
             "origins": list(self.state.origins),
@@ -225,7 +229,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
 
     def _facts(self, name: str) -> dict:
         """What the view is told in words and single numbers of a model."""
-        model, atlas, count = self._models[name], self.atlases.get(name), self.state.latent_dim
+        model, atlas, count = self.models[name], self.atlases.get(name), self.state.latent_dim
         layers = decoders.layers(model) if self._travels[name] else None
         if atlas is None:
             return {"layers": layers, "atlas": None}
@@ -246,12 +250,12 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         """Each model's tensors, named by its number."""
         return {
             f"{number}/{key}": tensor.contiguous()
-            for number, name in enumerate(self._models)
+            for number, name in enumerate(self.models)
             for key, tensor in tensors_of(name).items()
         }
 
     def _model_tensors(self, name: str, dtype: torch.dtype) -> dict[str, Tensor]:
-        model, tensors = self._models[name], {}
+        model, tensors = self.models[name], {}
         if self._travels[name]:
             everywhere = torch.ones(1, self._codes[name].shape[1])
             tensors |= decoders.weights(model, dtype) | {"all": decoders.along(model, everywhere)}
@@ -264,14 +268,14 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     def _columns(self, name: str, elements: list[int]) -> dict[str, Tensor]:
         if not self._travels[name]:
             return {}
-        found = decoders.columns(self._models[name], elements)
+        found = decoders.columns(self.models[name], elements)
         return {f"column/{e}": column for e, column in zip(elements, found, strict=True)}
 
     def _base(self, name: str, origin: str, number: int) -> dict[str, Tensor]:
         code, at = self._code(name, origin, number), f"base/{origin}/{number}"
         if self._travels[name]:
-            return {f"{at}/code": code, f"{at}/first": decoders.first(self._models[name], code)}
-        decoded = explore(self._models[name], code, code).reconstruction
+            return {f"{at}/code": code, f"{at}/first": decoders.first(self.models[name], code)}
+        decoded = explore(self.models[name], code, code).reconstruction
         return {f"{at}/code": code, f"{at}/picture": decoded}
 
     def _show(self, change) -> None:
@@ -298,10 +302,10 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
 
     def _send_pictures(self) -> None:
         """Decode for the models whose decoders cannot go to the browser."""
-        for number, name in enumerate(self._models):
+        for number, name in enumerate(self.models):
             if not self._travels[name]:
                 code = self._code(name, *self._origin)
-                edited = explore(self._models[name], code, self._edited(name, code)).edited
+                edited = explore(self.models[name], code, self._edited(name, code)).edited
                 content = {"kind": "picture", "model": number, "choice": self.state.choice}
                 self.send(content, [edited.numpy().tobytes()])
 

@@ -49,23 +49,30 @@ export function slice(values, i, n) {
   return values.subarray(i * n, i * n + n);
 }
 
-/** Python that makes the edited picture again; `model`, `images` and `transform` must be there. */
-export function python(choice, name) {
+/** Python that makes the edited picture again, wherever there is an `explorer`: the picture of its
+ * first model, or of the one that was moved on its map. */
+export function python(choice, names) {
+  const moved = (name) => choice.moves[name]?.some(Boolean);
+  const name = names.find(moved) ?? names[0];
   const [origin, number] = originOf(choice);
-  // Detached, because what is still on a graph may not be written into: no training follows here.
-  const face = (i) => `models.code(model, transform(images[${i}:${i + 1}])).detach()`;
+  const model = `explorer.models["${name}"]`;
+  const face = (i) => `code(${model}, explorer.x[${i}:${i + 1}])`;
   const start = {
     image: face(number),
-    prior: "torch.randn(1, model.latent_dim, dtype=torch.float32, " +
+    prior: `torch.randn(1, ${model}.latent_dim, dtype=torch.float32, ` +
       `generator=torch.Generator().manual_seed(${number}))`,
     density: `explorer.atlases["${name}"].density.sample(1, seed=${number})`,
   };
-  const lines = [`latent = ${start[origin]}`];
+  const lines = [];
+  if (choice.step || origin === "prior") lines.push("import torch");
+  if (moved(name)) lines.push("from course_lib.latents import move");
+  if (choice.step || origin === "image") lines.push("from course_lib.models import code");
+  lines.push("from course_lib.transforms import to_image");
+  lines.push(`latent = ${start[origin]}`);
   if (choice.step) lines.push(`latent = torch.lerp(latent, ${face(choice.target)}, ${choice.step})`);
-  const move = choice.moves[name];
-  if (move?.some(Boolean)) {
+  if (moved(name)) {
     lines.push(`directions = explorer.atlases["${name}"].directions`);
-    lines.push(`latent = latents.move(latent, directions, [${move.join(", ")}])`);
+    lines.push(`latent = move(latent, directions, [${choice.moves[name].join(", ")}])`);
   }
   if (choice.shift) lines.push(`latent = latent + ${choice.shift}`.replace("+ -", "- "));
   if (choice.edits.length) {
@@ -73,6 +80,6 @@ export function python(choice, name) {
     const elements = choice.edits.map(([element]) => `latent[:, ${element}]`).join(", ");
     lines.push(`${elements} = ${choice.edits.map(([, value]) => value).join(", ")}`);
   }
-  lines.push("edited = transforms.to_image(model.decode(latent))");
+  lines.push(`edited = to_image(${model}.decode(latent))`);
   return lines.join("\n");
 }

@@ -227,7 +227,7 @@ export function latentView(el, source) {
     target.show(choice.target);
     step.show(choice.step);
     shift.show(choice.shift);
-    code.textContent = python(choice, setup.models[0]);
+    code.textContent = python(choice, setup.models);
   }
 
   /** Bring a row in line with the choice; `here` says whether all tensors for it are. */
