@@ -53,7 +53,7 @@ def test_a_choice_goes_out_and_comes_back(state):
         "image": 1,
         "origin": "prior",
         "draw": 5,
-            "sample": 0,
+        "sample": 0,
         "target": 2,
         "step": 0.25,
         "moves": {"AE": [0.5, -1.0]},

@@ -5,6 +5,7 @@ import gc
 import io
 import json
 
+import ipywidgets as w
 import numpy as np
 import pytest
 import safetensors.torch
@@ -121,6 +122,33 @@ def test_an_impossible_choice_of_the_view_is_put_back(make):
     assert explorer._message == ""
 
 
+def test_plain_widgets_move_the_explorer_and_follow_it(make):
+    explorer = make()
+    slider, face = w.FloatSlider(min=-1, max=1, step=0.05), w.Dropdown(options=range(4))
+    w.link((slider, "value"), (explorer.state, "shift"))
+    w.link((face, "value"), (explorer.state, "image"))
+    slider.value, face.value = 0.5, 2
+    assert (explorer._choice["shift"], explorer._choice["image"]) == (0.5, 2)
+    assert explorer.seen["AE"].change.changed > 0
+    explorer.set_state({"_choice": {**explorer._choice, "shift": -0.25, "image": 3}})
+    assert (slider.value, face.value) == (-0.25, 3)
+    explorer.state.reset()
+    assert slider.value == 0
+
+
+def test_what_a_student_draws_beside_the_explorer_follows_it(make):
+    explorer, drawn = make(), []
+    slider = w.FloatSlider(min=-1, max=1)
+    w.link((slider, "value"), (explorer.state, "shift"))
+    beside = w.interactive_output(
+        lambda shift: drawn.append(explorer.seen["AE"].change.changed), {"shift": slider}
+    )
+    box = w.VBox([slider, explorer, beside])
+    explorer.set_state({"_choice": {**explorer._choice, "shift": 0.9}})
+    assert drawn[0] == 0 < drawn[-1]
+    box.close()
+
+
 def test_what_is_seen_is_the_edit_of_each_models_own_code(make, models, images):
     explorer = make()
     explorer.state.image, explorer.state.target, explorer.state.step = 1, 3, 0.5
@@ -219,9 +247,7 @@ def test_the_view_gets_the_map(make):
     tensors, facts = ask(explorer)
     atlas = explorer.atlases["VAE"]
     assert torch.equal(tensors["1/atlas/picture"], atlas.picture)
-    assert torch.equal(
-        tensors["1/plane"], decoders.along(explorer._models["VAE"], atlas.directions)
-    )
+    assert torch.equal(tensors["1/plane"], decoders.along(explorer.models["VAE"], atlas.directions))
     assert facts[1]["atlas"]["activity"] == atlas.activity.tolist()
     assert facts[0]["atlas"]["tracks"] == explorer.atlases["AE"].tracks[:LATENT]
     assert {"1/density/means", "1/density/rows", "1/atlas/codes"} <= tensors.keys()
@@ -300,7 +326,7 @@ def test_an_error_while_the_kernel_decodes_is_told_too(make):
     def fail(z):
         raise RuntimeError("no memory left")
 
-    explorer._models["model"].decode = fail
+    explorer.models["model"].decode = fail
     with pytest.raises(RuntimeError, match="no memory left"):
         explorer.set_state({"_choice": {**explorer._choice, "shift": 2.0}})
     [(content, _)] = explorer.sent

@@ -265,15 +265,17 @@ def cached(name="run", model=build, objective=noisy, data=None, **changes):
     return state, bool(epochs)
 
 
-def test_fit_or_load_trains_once_and_keeps_weights_only(folder):
+def test_fit_or_load_trains_once_and_keeps_weights_only(folder, capsys):
     first, trained = cached()
     assert trained
+    assert capsys.readouterr().out == ""
     [file] = folder.iterdir()
     assert re.fullmatch("run-[0-9a-f]{16}.safetensors", file.name)
     weights = sum(t.nbytes for t in first.model.state_dict().values())
     assert file.stat().st_size < weights + 20_000  # the history, and random numbers' state
     again, trained = cached()
     assert not trained
+    assert capsys.readouterr().out == "run: trained before, for 2 epochs; its weights are read.\n"
     assert_same_run(first, again)
     assert not again.model.training
     assert cached(afresh=True)[1]

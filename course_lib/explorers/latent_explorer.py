@@ -71,6 +71,10 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     ----------
     state : ExplorerState
         What is chosen. Setting it from Python moves the controls, and the other way round.
+    models : dict from name to nn.Module
+        The copies that it looks at.
+    x : Tensor (n, C, H, W)
+        The images as the models see them.
     atlases : dict from name to Atlas
         Empty without `training`.
 
@@ -97,21 +101,21 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         factors: Tensor | Mapping[str, Tensor] | None = None,
         points: Sequence[str] = (),
     ):
-        self._models = {name: snapshot(model) for name, model in _named(models).items()}
+        self.models = {name: snapshot(model) for name, model in _named(models).items()}
         transform = transform or face_transform()
-        self._x = transform(images)
-        self._codes = {name: encode(model, self._x) for name, model in self._models.items()}
-        if unknown := set(points) - self._models.keys():
+        self.x = transform(images)
+        self._codes = {name: encode(model, self.x) for name, model in self.models.items()}
+        if unknown := set(points) - self.models.keys():
             raise ValueError(
                 f"points names {', '.join(sorted(unknown))}, but the models are "
-                f"{', '.join(self._models)}."
+                f"{', '.join(self.models)}."
             )
         self._spreads = {
-            name: None if name in points else _spread(model, self._x)
-            for name, model in self._models.items()
+            name: None if name in points else _spread(model, self.x)
+            for name, model in self.models.items()
         }
-        self._travels = {name: decoders.can_travel(m) for name, m in self._models.items()}
-        self.atlases = _atlases(self._models, transform, training, factors)
+        self._travels = {name: decoders.can_travel(m) for name, m in self.models.items()}
+        self.atlases = _atlases(self.models, transform, training, factors)
         smallest = min(codes.shape[1] for codes in self._codes.values())
         origins = ORIGINS if self.atlases else ORIGINS[:2]
         self.state = ExplorerState(len(images), smallest, tuple(self.atlases), origins)
@@ -126,7 +130,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         origin, number = self._origin
         return {
             name: explore(model, self._code(name, origin, number), self._edited(name))
-            for name, model in self._models.items()
+            for name, model in self.models.items()
         }
 
     def still(self) -> AltFigure:
@@ -137,7 +141,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             for name in ("reconstruction", "edited")
         }
         if self.state.origin == "image":
-            original = to_image(self._x[self.state.image : self.state.image + 1])
+            original = to_image(self.x[self.state.image : self.state.image + 1])
             columns = {"original": original.expand(len(seen), -1, -1, -1), **columns}
         return plots.comparison(
             columns,
@@ -176,13 +180,13 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         """
         tensors, facts = {}, None
         if content["models"]:
-            facts = [self._facts(name) for name in self._models]
+            facts = [self._facts(name) for name in self.models]
             tensors |= self._of_all(lambda name: self._model_tensors(name, dtype))
         tensors |= self._of_all(lambda name: self._columns(name, content["columns"]))
         for base in content["bases"]:
             tensors |= self._of_all(lambda name, base=base: self._base(name, *base))
             if base[0] == "image":
-                tensors[f"original/{base[1]}"] = to_image(self._x[base[1]])
+                tensors[f"original/{base[1]}"] = to_image(self.x[base[1]])
         return facts, tensors
 
     def close(self) -> None:
@@ -192,7 +196,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         super().close()
 
     def __repr__(self) -> str:
-        return f"LatentExplorer of {', '.join(self._models)}: {self.state}{self._collapsed()}"
+        return f"LatentExplorer of {', '.join(self.models)}: {self.state}{self._collapsed()}"
 
     def _collapsed(self) -> str:
         """In words, which models have."""
@@ -229,10 +233,10 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     def _describe(self) -> dict:
         values = torch.cat([codes.flatten() for codes in self._codes.values()])
         return {
-            "models": list(self._models),
-            "images": len(self._x),
-            "shape": list(self._x.shape[1:]),
-            "posteriors": [self._spreads[name] is not None for name in self._models],
+            "models": list(self.models),
+            "images": len(self.x),
+            "shape": list(self.x.shape[1:]),
+            "posteriors": [self._spreads[name] is not None for name in self.models],
             "elements": self.state.latent_dim,
             "most": MOST_ELEMENTS,
             "origins": list(self.state.origins),
@@ -248,7 +252,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
 
     def _facts(self, name: str) -> dict:
         """What the view is told in words and single numbers of a model."""
-        model, atlas, count = self._models[name], self.atlases.get(name), self.state.latent_dim
+        model, atlas, count = self.models[name], self.atlases.get(name), self.state.latent_dim
         layers = decoders.layers(model) if self._travels[name] else None
         if atlas is None:
             return {"layers": layers, "atlas": None}
@@ -269,12 +273,12 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         """Each model's tensors, named by its number."""
         return {
             f"{number}/{key}": tensor.contiguous()
-            for number, name in enumerate(self._models)
+            for number, name in enumerate(self.models)
             for key, tensor in tensors_of(name).items()
         }
 
     def _model_tensors(self, name: str, dtype: torch.dtype) -> dict[str, Tensor]:
-        model, tensors = self._models[name], {}
+        model, tensors = self.models[name], {}
         if self._travels[name]:
             everywhere = torch.ones(1, self._codes[name].shape[1])
             tensors |= decoders.weights(model, dtype) | {"all": decoders.along(model, everywhere)}
@@ -287,19 +291,22 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     def _columns(self, name: str, elements: list[int]) -> dict[str, Tensor]:
         if not self._travels[name]:
             return {}
-        found = decoders.columns(self._models[name], elements)
+        found = decoders.columns(self.models[name], elements)
         return {f"column/{e}": column for e, column in zip(elements, found, strict=True)}
 
     def _base(self, name: str, origin: str, *numbers: int) -> dict[str, Tensor]:
         if origin == "posterior" and self._spreads[name] is None:
             return {}  # a point: every draw is the code that the view has
-        code, at = self._code(name, origin, *numbers), "/".join(map(str, ("base", origin, *numbers)))
+        code, at = (
+            self._code(name, origin, *numbers),
+            "/".join(map(str, ("base", origin, *numbers))),
+        )
         found = {f"{at}/code": code}
         if origin == "image" and (spread := self._spreads[name]) is not None:
             found[f"{at}/spread"] = spread[numbers[0] : numbers[0] + 1]
         if self._travels[name]:
-            return found | {f"{at}/first": decoders.first(self._models[name], code)}
-        decoded = explore(self._models[name], code, code).reconstruction
+            return found | {f"{at}/first": decoders.first(self.models[name], code)}
+        decoded = explore(self.models[name], code, code).reconstruction
         return found | {f"{at}/picture": decoded}
 
     def _show(self, change) -> None:
@@ -326,10 +333,10 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
 
     def _send_pictures(self) -> None:
         """Decode for the models whose decoders cannot go to the browser."""
-        for number, name in enumerate(self._models):
+        for number, name in enumerate(self.models):
             if not self._travels[name]:
                 code = self._code(name, *self._origin)
-                edited = explore(self._models[name], code, self._edited(name)).edited
+                edited = explore(self.models[name], code, self._edited(name)).edited
                 content = {"kind": "picture", "model": number, "choice": self.state.choice}
                 self.send(content, [edited.numpy().tobytes()])
 

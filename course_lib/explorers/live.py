@@ -40,9 +40,9 @@ Those of model m, which all but the first have in their names, are ``m/…``:
 
 =================================  ================================================================
 ``original/I``                     image I as the models see it
-``m/base/ORIGIN/N/code``           the unedited code (1, K): of image N, or draw N of the origin; of
-                                   ``posterior/N/D``, draw D from image N's posterior
-``m/base/image/N/spread``          standard deviations (1, K) of image N's posterior, if there is one
+``m/base/ORIGIN/N/code``           the unedited code (1, K): of image N, or draw N of the origin;
+                                   of ``posterior/N/D``, draw D from image N's posterior
+``m/base/image/N/spread``          standard deviations (1, K) of image N's posterior, if any
 ``m/base/ORIGIN/N/first``          the first layer's output for it (1, H), if the decoder travels
 ``m/base/ORIGIN/N/picture``        what it decodes to, if not
 ``m/L/weight``, ``m/L/bias``       of linear layer L, counted from 1 after the first: (in, out),

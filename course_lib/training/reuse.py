@@ -30,8 +30,8 @@ def fit_or_load(
 
     It is the same run only if everything is the same that its numbers depend on: starting
     weights, objective and network down to their code, pictures, settings (see `fingerprint`).
-    Otherwise it trains, says what differs, and replaces the stored run of that name. A run that
-    was interrupted or killed goes on from its last epoch.
+    Otherwise it trains, says what differs, and replaces the stored run of that name; where it only
+    reads, it says that too. A run that was interrupted or killed goes on from its last epoch.
 
     Parameters
     ----------
@@ -77,6 +77,7 @@ def fit_or_load(
                 checkpoints.check_same_run(other, settled)
             state = train()
         elif checkpoints.is_finished(path):
+            print(f"{name}: trained before, for {epochs} epochs; its weights are read.")
             return checkpoints.load(path, network)
         else:
             state = train(resume_from=path)

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 
 from course_lib.explorers import demo
 from course_lib.explorers.latent_explorer import LatentExplorer
 from course_lib.models import FullyConnectedVAE
 from course_lib.transforms import face_transform
-from tests.browser.test_latent_view import SCREENSHOTS, STORM, TWO_FRAMES, shown, slider
+from tests.browser.test_latent_view import PIXELS, SCREENSHOTS, STORM, TWO_FRAMES, shown, slider
 
 pytestmark = pytest.mark.browser
 
@@ -34,6 +35,7 @@ def explorer():
         elements=(3, 6),
         training=images,
         factors=torch.rand(80, 16, generator=generator),
+        points=["AE"],
     )
     yield explorer
     explorer.close()
@@ -126,7 +128,7 @@ def test_every_face_and_element_is_at_hand(opened, explorer, page):
     slider(opened, "element 8").press("PageDown")
     page.evaluate(TWO_FRAMES)
     edits = [[8, float(slider(opened, "element 8").input_value())]]
-    assert_as_the_models(opened, explorer, image=4, target=1, step=step, edits=edits)
+    assert_as_the_models(opened, explorer, image=4, target=2, step=step, edits=edits)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +168,7 @@ def test_a_storm_of_moves_ends_on_the_last(opened, explorer, page):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_anyone_can_use_it(opened, page, scheme):
     page.emulate_media(color_scheme=scheme)
-    slider(opened, "added to every latent element").press("End")  # off the map
+    slider(opened, "shift all: added to every latent element").press("End")  # off the map
     opened.get_by_text("Add a slider").click()
     page.wait_for_timeout(700)
     background = page.evaluate("() => getComputedStyle(document.documentElement).backgroundColor")
@@ -194,3 +196,48 @@ def test_without_its_data_the_page_says_so(page, address, tmp_path, explorer):
     (tmp_path / "data.js").unlink()
     page.goto((tmp_path / "index.html").as_uri())
     assert "data.js is not beside this page" in page.locator("#explorer").inner_text()
+
+
+def test_one_element_from_end_to_end_can_be_seen_played_and_saved(opened, explorer, page, tmp_path):
+    opened.get_by_text("One element from end to end").click()
+    which = opened.get_by_label("Element of the traversal")
+    which.select_option("element 3")
+    page.wait_for_timeout(300)
+    strips = opened.locator("details:has(button:text-is('Save as PNG')) .course-strip")
+    codes = explorer.atlases["VAE"].codes.half().float()[:, 3]
+    ends = [codes.min().item(), codes.max().item()]
+    for place, value in ((0, ends[0]), (8, ends[1])):
+        picture = strips.nth(1).locator("canvas").nth(place)
+        assert picture.get_attribute("aria-label") == f"VAE, element 3 at {value:.2f}"
+        pixels = np.array(picture.evaluate(PIXELS), dtype=np.int16).reshape(64, 64, 3)
+        assert np.abs(pixels - decoded(explorer, "VAE", edits=[[3, value]])).max() <= 1
+    before = shown(opened, 1)
+    opened.get_by_role("button", name="Play").click()
+    page.wait_for_timeout(700)
+    opened.get_by_role("button", name="Pause").click()
+    page.wait_for_timeout(100)
+    still = shown(opened, 1)
+    assert not np.array_equal(still, before)
+    page.wait_for_timeout(300)
+    assert np.array_equal(shown(opened, 1), still), "it pauses"
+    with page.expect_download() as download:
+        opened.get_by_role("button", name="Save as PNG").click()
+    path = tmp_path / download.value.suggested_filename
+    download.value.save_as(path)
+    assert path.name == "element-3.png" and Image.open(path).size == (9 * 64, 2 * 64)
+
+
+def test_what_changed_is_said_before_the_numbers(opened, page):
+    status = opened.locator("[role=status]")
+    slider(opened, "element 3").press("End")
+    page.wait_for_timeout(800)
+    value = slider(opened, "element 3").input_value()
+    assert status.inner_text().startswith(f"Element 3 set to {float(value):g}. AE: ")
+    opened.get_by_role("button", name="Draw from q(z|x), this face's cloud (key r)").click()
+    page.wait_for_timeout(800)
+    assert status.inner_text().startswith("Face 0, draw 1 from its cloud. AE: ")
+    opened.get_by_role("button", name="Draw from N(0, I)").click()
+    opened.get_by_role("button", name="Back to the face").click()
+    page.wait_for_timeout(800)
+    assert opened.locator("figure").first.is_visible()
+    assert opened.get_by_role("button", name="Back to the face").is_disabled()

@@ -178,7 +178,7 @@ def test_a_slider_by_keyboard(explorer, page, name):
     handle = (
         slider(explorer, name)
         if name != "shift all"
-        else slider(explorer, "added to every latent element")
+        else slider(explorer, "shift all: added to every latent element")
     )
     value = float(handle.input_value())
     for _ in range(4):
@@ -414,7 +414,7 @@ def test_keys_stay_in_the_explorer(explorer, page):
 def test_the_code_shown_makes_the_picture_shown(explorer, page, model, name):
     slider(explorer, "element 3").press("PageUp")
     slider(explorer, "element 11").press("PageDown")
-    slider(explorer, "added to every latent element").press("PageUp")
+    slider(explorer, "shift all: added to every latent element").press("PageUp")
     slider(explorer, "towards face").press("End")
     slider(explorer, "step towards that face").press("PageUp")
     explorer.locator(".course-map").first.press("ArrowUp")
@@ -486,12 +486,12 @@ def test_the_still_follows_and_hides(explorer, page):
     assert page.locator(".jp-RenderedImage").first.is_hidden()
 
 
-def test_a_code_far_from_all_others_is_off_the_map(explorer, page):
+def test_a_code_far_from_all_others_is_told(explorer, page):
     numbers = explorer.locator(".course-numbers").nth(1)
-    assert "on the map" in numbers.inner_text()
-    slider(explorer, "added to every latent element").press("End")
+    assert "a usual code" in numbers.inner_text()
+    slider(explorer, "shift all: added to every latent element").press("End")
     page.evaluate(TWO_FRAMES)
-    assert "off the map" in numbers.inner_text()
+    assert "unlike any training code" in numbers.inner_text()
     wait_for_state(page, shift=5)
     code = notebook.in_kernel(
         page,

@@ -45,21 +45,28 @@ export function place(mean, directions, code) {
   });
 }
 
-/** In words: is there a map, is the code on it, and how near is the next training picture's? */
+/** In words: how usual is a code, all its elements together, and how near is a training picture's? */
 export function verdict(facts, logP, distance) {
-  const whole = (value) => (Math.round(value) || 0).toFixed(0).replace("-", "\u2212"); // no -0
+  // Rounded alike, a number would seem to lie on a limit that it misses: with a decimal it does not.
+  const short = (value) => (Math.abs(value) < 100 ? (Math.round(10 * value) || 0) / 10
+    : Math.round(value)).toString().replace("-", "\u2212");
   if (facts.collapsed) {
     return {
       where: "collapsed",
+      far: true,
       text: "all pictures have the same code, one point of the map, and decode to the same picture",
     };
   }
-  const [low, high] = facts.usual_log_density.map(whole);
-  const where = logP < facts.usual_log_density[0] ? "off the map" : "on the map";
+  const [low, high] = facts.usual_log_density;
+  // Nine new faces in ten lie between low and high, one in twenty below; as far below again, none.
+  const where = logP >= low ? "a usual code"
+    : logP >= low - (high - low) ? "an unusual code" : "unlike any training code";
   return {
     where,
+    far: logP < low - (high - low),
     text:
-      `log density ${whole(logP)} nats (new faces ${low} to ${high}); nearest training code at ` +
-      `${(distance / facts.usual_distance).toFixed(2)} of the distance usual for a new face`,
+      `log density ${short(logP)} nats (nine new faces in ten: ${short(low)} to ${short(high)}); ` +
+      `nearest training code at ${(distance / facts.usual_distance).toFixed(2)} of the distance ` +
+      "usual for a new face",
   };
 }

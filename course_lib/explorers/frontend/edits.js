@@ -52,33 +52,70 @@ export function sampled({ origin, image, sample }) {
   return origin === "image" && sample ? ["posterior", image, sample] : null;
 }
 
+/** In words, a sentence each: what a hand has changed between two choices. */
+export function changes(before, after) {
+  const said = [];
+  const whence = ({ origin, image, draw, sample }) => {
+    if (origin !== "image") return `Draw ${draw} from ${{ prior: "N(0, I)", density: "the fitted density" }[origin]}.`;
+    return sample ? `Face ${image}, draw ${sample} from its cloud.` : `Face ${image}.`;
+  };
+  if (whence(before) !== whence(after)) said.push(whence(after));
+  if (before.step !== after.step || (after.step && before.target !== after.target)) {
+    said.push(`Step ${after.step} towards face ${after.target}.`);
+  }
+  if (before.shift !== after.shift) said.push(`All elements shifted by ${after.shift}.`);
+  const old = new Map(before.edits);
+  const set = new Map(after.edits);
+  for (const [element, value] of set) {
+    if (old.get(element) !== value) said.push(`Element ${element} set to ${value}.`);
+  }
+  for (const element of old.keys()) {
+    if (!set.has(element)) said.push(`Element ${element} has its own value again.`);
+  }
+  for (const name of new Set([...Object.keys(before.moves), ...Object.keys(after.moves)])) {
+    const move = after.moves[name] ?? [0, 0];
+    if (String(before.moves[name] ?? [0, 0]) !== String(move)) {
+      said.push(`${name}'s code moved by ${move.join(", ")} on its map.`);
+    }
+  }
+  return said;
+}
+
 /** Row `i` of a matrix with rows of `n`. */
 export function slice(values, i, n) {
   return values.subarray(i * n, i * n + n);
 }
 
-/** Python that makes the edited picture again; `model`, `images` and `transform` must be there. */
+/** Python that makes a model's edited picture again, wherever there is an `explorer`. */
 export function python(choice, name, posterior = false) {
+  const moved = choice.moves[name]?.some(Boolean);
+  const drawn = posterior && sampled(choice);
   const [origin, number] = originOf(choice);
-  // Detached, because what is still on a graph may not be written into: no training follows here.
-  const face = (i) => `models.code(model, transform(images[${i}:${i + 1}])).detach()`;
-  const noise = (seed) => "torch.randn(1, model.latent_dim, dtype=torch.float32, " +
+  const model = `explorer.models["${name}"]`;
+  const face = (i) => `explorer.x[${i}:${i + 1}]`;
+  const noise = (seed) => `torch.randn(1, ${model}.latent_dim, dtype=torch.float32, ` +
     `generator=torch.Generator().manual_seed(${seed}))`;
   const start = {
-    image: face(number),
+    image: `code(${model}, ${face(number)})`,
     prior: noise(number),
     density: `explorer.atlases["${name}"].density.sample(1, seed=${number})`,
   };
-  const lines = [`latent = ${start[origin]}`];
-  if (posterior && sampled(choice)) {
-    lines.push(`spread = model.encode(transform(images[${number}:${number + 1}])).stddev.detach()`);
+  const lines = [];
+  if (choice.step || drawn || origin === "prior") lines.push("import torch");
+  if (moved) lines.push("from course_lib.latents import move");
+  if (choice.step || origin === "image") lines.push("from course_lib.models import code");
+  lines.push("from course_lib.transforms import to_image");
+  lines.push(`latent = ${start[origin]}`);
+  if (drawn) {
+    lines.push(`spread = ${model}.encode(${face(number)}).stddev`);
     lines.push(`latent = latent + spread * ${noise(choice.sample)}`);
   }
-  if (choice.step) lines.push(`latent = torch.lerp(latent, ${face(choice.target)}, ${choice.step})`);
-  const move = choice.moves[name];
-  if (move?.some(Boolean)) {
+  if (choice.step) {
+    lines.push(`latent = torch.lerp(latent, code(${model}, ${face(choice.target)}), ${choice.step})`);
+  }
+  if (moved) {
     lines.push(`directions = explorer.atlases["${name}"].directions`);
-    lines.push(`latent = latents.move(latent, directions, [${move.join(", ")}])`);
+    lines.push(`latent = move(latent, directions, [${choice.moves[name].join(", ")}])`);
   }
   if (choice.shift) lines.push(`latent = latent + ${choice.shift}`.replace("+ -", "- "));
   if (choice.edits.length) {
@@ -86,6 +123,6 @@ export function python(choice, name, posterior = false) {
     const elements = choice.edits.map(([element]) => `latent[:, ${element}]`).join(", ");
     lines.push(`${elements} = ${choice.edits.map(([, value]) => value).join(", ")}`);
   }
-  lines.push("edited = transforms.to_image(model.decode(latent))");
+  lines.push(`edited = to_image(${model}.decode(latent))`);
   return lines.join("\n");
 }

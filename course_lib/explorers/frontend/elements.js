@@ -82,6 +82,12 @@ export function elementList({ count, models, atlases, add, changed }) {
     ranks();
     fill();
   }
+  /** Show another model's elements. */
+  function show(m) {
+    if (m === model()) return;
+    of.value = m;
+    of.dispatchEvent(new Event("change"));
+  }
   refresh();
-  return { element, which, refresh, atlas, model };
+  return { element, which, refresh, atlas, model, show };
 }

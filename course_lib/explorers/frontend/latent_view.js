@@ -3,12 +3,13 @@
 import { logDensity, nearest, place, verdict } from "./atlas.js";
 import { button, make, ownKeys, slider } from "./controls.js";
 import { decode, toImage } from "./decoder.js";
-import { baseOf, edited, originOf, python, sampled } from "./edits.js";
+import { baseOf, changes, edited, originOf, python, sampled } from "./edits.js";
 import { elementList, shortName, describe } from "./elements.js";
 import { history, same } from "./history.js";
 import { codeMap } from "./map.js";
 import { difference, draw, pixelChange } from "./pictures.js";
 import { cloudBases, cloudStrip, costs, elementCost, ellipse } from "./posterior.js";
+import { traversal } from "./traversal.js";
 
 const CLOUD = 8; // draws in the strip of a face's cloud
 const REST = 500; // ms without a change until screen readers and the still picture follow
@@ -30,6 +31,7 @@ export function latentView(el, source) {
   let frame = 0;
   let late = false; // a move since the last picture
   let resting = 0;
+  let heard = choice; // what screen readers were told of last
   const tensorOf = (m) => (key) => source.tensors.get(`${m}/${key}`);
   const atlases = () => setup.models.map((_, m) => source.facts?.[m].atlas ?? null);
 
@@ -85,24 +87,25 @@ export function latentView(el, source) {
     move: (value) => change({ step: round6(value) }), rest: settle,
   });
   const shift = slider({
-    label: "shift all", name: "added to every latent element", min: setup.shift[0],
+    label: "shift all", name: "shift all: added to every latent element", min: setup.shift[0],
     max: setup.shift[1], step: setup.step, decimals: 1,
     move: (value) => change({ shift: round6(value) }), rest: settle,
   });
-  const draws = { prior: "Draw from N(0, I)", density: "Draw from the fitted density" };
+  const draws = { prior: ["N(0, I)", ""], density: ["fitted density", "the "] };
   const drawButtons = Object.entries(draws).filter(([origin]) => setup.origins.includes(origin))
-    .map(([origin, text]) => button(text, () => {
+    .map(([origin, [text, article]]) => button(text, () => {
       const draw = choice.origin === "image" ? choice.draw : choice.draw + 1;
       once({ origin, draw: setup.draws ? draw % setup.draws : draw });
-    }));
+    }, `Draw from ${article}${text}`));
   const clouds = setup.posteriors.some(Boolean);
   const resample = () => {
     const sample = choice.origin === "image" ? choice.sample : 0;
     once({ origin: "image", sample: (setup.draws ? sample % setup.draws : sample) + 1 });
   };
-  const cloudButton = button("Draw from q(z|x) (r)", resample,
-    clouds ? "Draw from q(z|x), this face's cloud (key r)" : "An autoencoder's code is a point: there is no cloud to draw from");
-  const meanButton = button("Mean of q(z|x)", () => once({ origin: "image", sample: 0 }));
+  const cloudButton = button("q(z|x)", resample, clouds
+    ? "Draw from q(z|x), this face's cloud (key r)"
+    : "q(z|x): these codes are points, there is no cloud to draw from");
+  const back = button("Back to the face", () => once({ origin: "image", sample: 0 }));
   cloudButton.disabled = !clouds;
   const undo = button("Undo", () => travel(steps.undo()));
   const redo = button("Redo", () => travel(steps.redo()));
@@ -173,6 +176,8 @@ export function latentView(el, source) {
     setTimeout(() => { copy.textContent = "Copy"; }, 1500);
   }, "Copy the code");
   const models = setup.models.map((name, m) => modelRow(name, m));
+  const more = make("div", { class: "course-more" },
+    ...models.flatMap(({ cloud }) => cloud?.element ?? []));
 
   function modelRow(name, m) {
     const captions = ["original", "reconstruction", "edited", `difference \u00d7${setup.gain}`];
@@ -185,7 +190,6 @@ export function latentView(el, source) {
     const element = make("section", { "aria-label": name },
       make("h3", {}, name, " ", note), pictures, numbers);
     const cloud = setup.posteriors[m] ? cloudStrip(name, setup.shape, strip, refresh) : null;
-    if (cloud) element.append(cloud.element);
     return { name, m, canvases, captions, pictures, numbers, note, element, cloud, map: null };
   }
   function addMap(row) {
@@ -196,12 +200,42 @@ export function latentView(el, source) {
       ...facts, name: row.name, picture: tensor("atlas/picture"), rest: settle,
       go: (place) => {
         if (!row.place) return; // the kernel has yet to say where the code is
+        list.show(row.m);
         const move = choice.moves[row.name] ?? [0, 0];
         const moved = place.map((value, axis) => round6(move[axis] + value - row.place[axis]));
         change({ moves: { ...choice.moves, [row.name]: moved } });
       },
     });
     row.pictures.append(make("figure", {}, make("figcaption", {}, "map of codes"), row.map.canvas));
+  }
+
+  // Made when the kernel has said whose decoders are here; the others cannot be drawn in the browser.
+  let ends = null;
+  function addTraversal() {
+    const here = models.filter(({ m }) => source.facts[m].layers);
+    if (ends || !here.length) return;
+    ends = traversal({
+      models: here,
+      shape: setup.shape,
+      values(m, element) {
+        const codes = tensorOf(m)("atlas/codes");
+        if (!codes) return setup.values;
+        const n = tensorOf(m)("atlas/mean").length;
+        const of = Float32Array.from({ length: codes.length / n }, (_, i) => codes[i * n + element]);
+        return [Math.min(...of), Math.max(...of)];
+      },
+      pictureOf(m, element, value) {
+        const tensor = tensorOf(m);
+        const { code, first } = edited(choice, setup.models[m], tensor);
+        const column = tensor(`column/${element}`);
+        const at = first.map((sum, i) => sum + (value - code[element]) * column[i]);
+        return toImage(decode(source.facts[m].layers, tensor, at));
+      },
+      set: (element, value) => setElement(element, Math.round(100 * value) / 100),
+      rest: settle,
+      opened: refresh,
+    });
+    more.append(ends.element);
   }
 
   // A picture a frame: the first move is decoded at once, the others of that frame when it ends
@@ -225,6 +259,9 @@ export function latentView(el, source) {
     const request = missing();
     if (request) source.want(request);
     for (const row of models) paint(row, !request);
+    if (source.facts) addTraversal();
+    ends?.choose(choice.elements);
+    if (ends?.element.open && !request && choice.elements.length) ends.show();
     clearTimeout(resting);
     resting = setTimeout(atRest, REST);
   }
@@ -255,7 +292,7 @@ export function latentView(el, source) {
     target.show(choice.target);
     step.show(choice.step);
     shift.show(choice.shift);
-    meanButton.disabled = !sampled(choice);
+    back.disabled = choice.origin === "image" && !choice.sample;
     const m = list.model();
     code.textContent = python(choice, setup.models[m], setup.posteriors[m]);
   }
@@ -283,7 +320,7 @@ export function latentView(el, source) {
     const face = choice.origin === "image" ? `base/image/${choice.image}` : null;
     const mean = face && tensor(`${face}/code`);
     const spread = face && tensor(`${face}/spread`);
-    if (spread) row.numbers.append(`; ${costs(mean, spread)}`);
+    if (spread && done) row.numbers.append(`; ${costs(mean, spread)}`);
     if (atlas) showPlace(row, atlas, tensor, code, spread);
     if (row.cloud) showCloud(row, layers, tensor);
     if (row.m === list.model()) {
@@ -348,7 +385,7 @@ export function latentView(el, source) {
     const density = Object.fromEntries(["constant", "means", "rows", "round", "sign"].map(
       (part) => [part, tensor(`density/${part}`)]));
     const found = verdict(atlas, logDensity(density, code), nearest(tensor("atlas/codes"), code));
-    const where = make("b", { class: found.where === "on the map" ? "" : "course-off" }, found.where);
+    const where = make("b", { class: found.far ? "course-off" : "" }, found.where);
     row.numbers.append(". ", where, `: ${found.text}.`);
     const at = (z) => place(tensor("atlas/mean"), tensor("atlas/directions"), z);
     row.start = at(tensor(`${baseOf(choice)}/code`));
@@ -365,7 +402,9 @@ export function latentView(el, source) {
       });
       if (row.place) row.map?.say(row.start, row.place, row.ellipse);
     }
-    spoken.textContent = models.map((row) => `${row.name}: ${row.numbers.textContent}`).join(" ");
+    const said = models.map((row) => `${row.name}: ${row.numbers.textContent}`);
+    spoken.textContent = [...changes(heard, choice), ...said].join(" ");
+    heard = choice;
     source.rest();
   }
 
@@ -379,11 +418,12 @@ export function latentView(el, source) {
     "aria-label": "Latent explorer" }, make("div", {},
     make("div", { class: "course-controls" },
       image.element,
-      make("div", { class: "course-row" }, cloudButton, meanButton, ...drawButtons),
+      make("div", { class: "course-row course-draws" }, make("span", {}, "draw"),
+        cloudButton, ...drawButtons, back),
       target.element, step.element, shift.element, list.which, elementRows, list.element,
       make("div", { class: "course-row" }, undo, redo, reset)),
     make("div", { class: "course-models" },
-      ...models.map((row) => row.element),
+      ...models.map((row) => row.element), more,
       make("div", { class: "course-code" }, code, copy),
       message, spoken)));
   ownKeys(root);
@@ -418,6 +458,7 @@ export function latentView(el, source) {
     say,
     close() {
       cancelAnimationFrame(frame);
+      ends?.pause();
       clearTimeout(resting);
       root.remove();
     },

@@ -52,7 +52,7 @@ export function cloudStrip(name, shape, count, opened) {
   }));
   const text = make("p", {});
   const element = make("details", { class: "course-cloud", ontoggle: opened },
-    make("summary", {}, `${count} draws from this face's cloud`),
+    make("summary", {}, `${count} draws from ${name}'s cloud of this face`),
     make("div", { class: "course-strip" }, ...canvases), text);
   let shown = null;
 
