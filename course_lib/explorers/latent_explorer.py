@@ -62,6 +62,9 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     factors : Tensor (N, 16) or mapping from name to Tensor (N,), optional
         What the training pictures were drawn from, named as `faces.FACTORS`; with them elements
         can be found by the factor that they track.
+    plain : bool
+        Sliders, pictures and the map alone, for readers who have met no density yet: nothing to
+        draw from, no way towards another face, and no verdict on the code.
 
     Attributes
     ----------
@@ -91,6 +94,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         elements: Sequence[int] = (0,),
         training: Tensor | None = None,
         factors: Tensor | Mapping[str, Tensor] | None = None,
+        plain: bool = False,
     ):
         self._models = {name: snapshot(model) for name, model in _named(models).items()}
         transform = transform or face_transform()
@@ -99,10 +103,10 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         self._travels = {name: decoders.can_travel(m) for name, m in self._models.items()}
         self.atlases = _atlases(self._models, transform, training, factors)
         smallest = min(codes.shape[1] for codes in self._codes.values())
-        origins = ORIGINS if self.atlases else ORIGINS[:2]
+        origins = ORIGINS[:1] if plain else ORIGINS if self.atlases else ORIGINS[:2]
         self.state = ExplorerState(len(images), smallest, tuple(self.atlases), origins)
         self.state.elements = list(elements)
-        super().__init__(_setup=self._describe(), _choice=self.state.choice)
+        super().__init__(_setup=self._describe() | {"plain": plain}, _choice=self.state.choice)
         self.state.observe(self._show)
         self.observe(self._choose, "_choice")
 

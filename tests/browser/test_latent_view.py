@@ -276,6 +276,32 @@ def test_draws_from_the_prior_and_from_the_fitted_density(explorer, page):
         assert_as_the_kernel(page, explorer)
 
 
+@pytest.mark.parametrize("back", ["Reset", "face slider by key", "face slider by mouse"])
+def test_back_from_a_draw_to_the_face(explorer, page, back):
+    face, reconstruction = (shown(explorer, column=column) for column in (0, 1))
+    explorer.get_by_role("button", name="Draw from N(0, I)").click()
+    wait_for_state(page, origin="prior")
+    caption = explorer.locator("section").first.locator("figcaption").nth(1)
+    assert caption.inner_text() == "drawn"
+    handle = slider(explorer, "face")
+    assert handle.is_enabled()
+    assert handle.evaluate("e => getComputedStyle(e.parentElement).opacity") == "1"
+    if back == "Reset":
+        explorer.get_by_role("button", name="Reset").click()
+    elif back == "face slider by key":
+        handle.press("Home")  # it stands there already
+    else:
+        handle.click(position={"x": 3, "y": 12})
+    wait_for_state(page, origin="image", image=0)
+    page.wait_for_timeout(300)
+    assert caption.inner_text() == "reconstruction"
+    assert explorer.locator("figure").first.is_visible()
+    assert np.array_equal(shown(explorer, column=0), face)
+    assert np.array_equal(shown(explorer, column=1), reconstruction)
+    explorer.get_by_role("button", name="Undo").click()
+    wait_for_state(page, origin="prior")
+
+
 def test_a_step_from_this_face_to_that_one(explorer, page):
     slider(explorer, "towards face").press("End")
     slider(explorer, "step towards that face").press("End")
@@ -342,6 +368,21 @@ def test_elements_are_searched_ranked_and_added(explorer, page):
     search.fill("20")
     search.press("Enter")
     assert "At most 12 sliders" in explorer.get_by_role("alert").first.inner_text()
+    explorer.get_by_text("Add a slider").first.press("Enter")
+
+
+def test_a_search_that_finds_nothing_says_so(explorer, page):
+    explorer.get_by_text("Add a slider").first.press("Enter")
+    search = explorer.get_by_role("searchbox", name="Search elements")
+    told = explorer.locator(".course-elements [role=status]")
+    search.fill("smile")
+    assert told.inner_text().startswith("No element is called “smile”. Type a number up to 31, or")
+    assert "follows: " in told.inner_text()
+    search.press("Enter")
+    assert state(page)["elements"] == [3, 11]
+    search.fill("17")
+    assert told.inner_text() == ""
+    search.fill("")
     explorer.get_by_text("Add a slider").first.press("Enter")
 
 

@@ -46,10 +46,11 @@ export function elementList({ count, models, atlases, add, changed }) {
   search.addEventListener("keydown", (event) => {
     if (event.key === "Enter") choose();
   });
+  const none = make("p", { class: "course-note", role: "status" });
   const row = make("div", { class: "course-row" }, search, rank);
   if (models.length > 1) row.append(of);
   const element = make("details", { class: "course-elements" },
-    make("summary", {}, "Add a slider"), row, list, button("Add", choose, "Add a slider for the chosen element"));
+    make("summary", {}, "Add a slider"), row, none, list, button("Add", choose, "Add a slider for the chosen element"));
 
   const atlas = () => atlases()[Number(of.value) || 0] ?? null;
 
@@ -69,6 +70,13 @@ export function elementList({ count, models, atlases, add, changed }) {
       .sort(([a], [b]) => exact(a) - exact(b) || key(a, atlas()) - key(b, atlas()) || a - b);
     list.replaceChildren(...found.map(([e, text]) => make("option", { value: e }, text)));
     list.selectedIndex = 0;
+    none.textContent = found.length ? "" : nothing(search.value.trim());
+  }
+
+  function nothing(words) {
+    const followed = [...new Set((atlas()?.tracks ?? []).map(([factor]) => factor))].sort();
+    const factors = followed.length ? `, or a factor that one follows: ${followed.join(", ")}` : "";
+    return `No element is called \u201c${words}\u201d. Type a number up to ${count - 1}${factors}.`;
   }
 
   function choose() {

@@ -76,6 +76,13 @@ export function latentView(el, source) {
 
   const whole = { step: 1, decimals: 0, min: 0, max: setup.images - 1, rest: settle };
   const image = slider({ ...whole, label: "face", move: (i) => change({ image: i, origin: "image" }) });
+  // Back from a draw to the face where the slider stands already, which is no move.
+  for (const kind of ["click", "keydown"]) {
+    image.input.addEventListener(kind, ({ key }) => {
+      if (choice.origin === "image" || (key && !["Home", "Enter", " "].includes(key))) return;
+      once({ origin: "image" });
+    });
+  }
   const target = slider({ ...whole, label: "towards face", move: (i) => change({ target: i }) });
   const step = slider({
     label: "step", name: "step towards that face", min: 0, max: 1, step: 0.05, decimals: 2,
@@ -94,7 +101,9 @@ export function latentView(el, source) {
     }));
   const undo = button("Undo", () => travel(steps.undo()));
   const redo = button("Redo", () => travel(steps.redo()));
-  const reset = button("Reset", () => once({ step: 0, moves: {}, shift: 0, edits: [] }));
+  const reset = button("Reset", () => once({
+    origin: "image", step: 0, moves: {}, shift: 0, edits: [],
+  }));
   const elementRows = make("div", { class: "course-sliders" });
   const rows = new Map();
   const list = elementList({
@@ -223,7 +232,6 @@ export function latentView(el, source) {
   function showChoice() {
     showRows();
     image.show(choice.image);
-    image.element.classList.toggle("course-idle", choice.origin !== "image");
     target.show(choice.target);
     step.show(choice.step);
     shift.show(choice.shift);
@@ -264,6 +272,8 @@ export function latentView(el, source) {
       row.before = layers ? toImage(decode(layers, tensor, tensor(`${base}/first`)))
         : tensor(`${base}/picture`);
       row.canvases[0].parentElement.hidden = origin !== "image";
+      row.captions[1] = origin === "image" ? "reconstruction" : "drawn";
+      row.canvases[1].previousElementSibling.textContent = row.captions[1];
       if (origin === "image") draw(row.canvases[0], original, setup.shape);
       draw(row.canvases[1], row.before, setup.shape);
       row.base = base;
@@ -284,15 +294,16 @@ export function latentView(el, source) {
 
   function showPlace(row, atlas, tensor, code) {
     addMap(row);
+    const at = (z) => place(tensor("atlas/mean"), tensor("atlas/directions"), z);
+    row.start = at(tensor(`${baseOf(choice)}/code`));
+    row.place = at(code);
+    row.map.show(row.start, row.place);
+    if (setup.plain) return;
     const density = Object.fromEntries(["constant", "means", "rows", "round", "sign"].map(
       (part) => [part, tensor(`density/${part}`)]));
     const found = verdict(atlas, logDensity(density, code), nearest(tensor("atlas/codes"), code));
     const where = make("b", { class: found.where === "on the map" ? "" : "course-off" }, found.where);
     row.numbers.append(". ", where, `: ${found.text}.`);
-    const at = (z) => place(tensor("atlas/mean"), tensor("atlas/directions"), z);
-    row.start = at(tensor(`${baseOf(choice)}/code`));
-    row.place = at(code);
-    row.map.show(row.start, row.place);
   }
 
   function atRest() {
@@ -318,7 +329,8 @@ export function latentView(el, source) {
     make("div", { class: "course-controls" },
       image.element,
       make("div", { class: "course-row" }, ...drawButtons),
-      target.element, step.element, shift.element, elementRows, list.element,
+      ...(setup.plain ? [] : [target.element, step.element]),
+      shift.element, elementRows, list.element,
       make("div", { class: "course-row" }, undo, redo, reset)),
     make("div", { class: "course-models" },
       ...models.map((row) => row.element),
