@@ -29,7 +29,7 @@ INSTALL = if $(FIND_UV); then index=$(PIP_INDEX); \
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 NOTEBOOKS = $(sort $(wildcard notebooks/$(NB)*.ipynb))
 
-.PHONY: help lab test browser lint format notebook claims slides demo benchmarks constraints clean distclean
+.PHONY: help lab fresh test browser lint format notebook claims slides demo benchmarks constraints clean distclean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -38,8 +38,13 @@ help: ## List these targets
 	@echo "for set-up only, see README.md: TORCH=cpu (the build of PyTorch, chosen by uv),"
 	@echo "TORCH_INDEX=… (an index with other builds of PyTorch), UV= (plain pip instead of uv)."
 
-lab: $(VENV)/.installed ## Set up if need be, then open the course in JupyterLab
-	$(BIN)/python -m jupyterlab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(AS_ROOT)
+lab: $(VENV)/.installed ## Set up if need be, then open your copies of the notebooks in JupyterLab
+	@$(BIN)/python -m course_lib copies
+	$(BIN)/python -m jupyterlab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/mine/00_start_here.ipynb $(AS_ROOT)
+
+fresh: $(VENV)/.installed ## Copy one notebook anew (NB=03), and keep your old copy beside it
+	@$(if $(NB),,echo "Say which notebook: make fresh NB=03"; exit 2)
+	@$(BIN)/python -m course_lib copies --fresh $(NB)
 
 test: $(VENV)/.installed lint browser ## Set up if need be, then run every test and notebook
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(WORKERS) --nbval --nbval-current-env --nbval-cell-timeout=600 notebooks tests
@@ -87,9 +92,10 @@ constraints: $(VENV)/.installed ## Pin the newest version of every package in co
 	rm build-constraints.part
 	mv constraints.part constraints.txt
 
-clean: ## Delete what was built, keep the set-up and the data
+clean: ## Delete what was built, keep the set-up, the data and your notebooks
 	rm -rf build .pytest_cache .ruff_cache .hypothesis
-	find course_lib tests notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+	find course_lib tests notebooks -path notebooks/mine -prune \
+		-o \( -name __pycache__ -o -name .ipynb_checkpoints \) -print | xargs rm -rf
 
 distclean: clean ## Delete the set-up too
 	rm -rf $(VENV) course_lib.egg-info

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from course_lib.authoring import claims
+from course_lib.authoring import claims, students
 from course_lib.authoring import execute as execution
 from course_lib.authoring import slides as decks
 
@@ -72,6 +72,32 @@ def execute(
     for path in paths:
         typer.echo(f"{path} …")
         execution.execute(path, timeout=timeout)
+
+
+@app.command()
+def copies(
+    fresh: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NB", help="Copy this notebook anew, and keep the old copy beside it."
+        ),
+    ] = None,
+) -> None:
+    """Copy the notebooks for a student, without outputs; a copy that is there stays as it is."""
+    originals = Path("notebooks")
+    if fresh is not None:
+        copy, kept = students.fresh(originals, fresh)
+        typer.echo(f"{copy} is new." + (f" Your old one is {kept}." if kept else ""))
+        return
+    found = students.copies(originals)
+    if found.new:
+        folder, count = found.new[0].parent, len(found.new)
+        typer.echo(f"{folder}: {count} new {'copy' if count == 1 else 'copies'}, yours to change.")
+    for copy in found.outdated:
+        typer.echo(
+            f"{copy}: there is a newer version; make fresh NB={copy.name[:2]} gets it, "
+            "and keeps yours."
+        )
 
 
 @app.command()

@@ -5,11 +5,13 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
+
+if TYPE_CHECKING:  # whoever only writes notebooks does not wait for PyTorch
+    from torch import Tensor
 
 
 def data_folder() -> Path:
@@ -55,8 +57,8 @@ def written_beside(path: Path) -> Iterator[Path]:
 
 
 def load_or_make(
-    path: Path, made_by: str, make: Callable[[], dict[str, Tensor]]
-) -> dict[str, Tensor]:
+    path: Path, made_by: str, make: Callable[[], "dict[str, Tensor]"]
+) -> "dict[str, Tensor]":
     """Tensors from a safetensors file, made first where it is missing or not as it should be.
 
     A file that is cut short, no safetensors file or of another recipe is noticed, by its size and
@@ -80,13 +82,15 @@ def load_or_make(
     """
     if (tensors := _read(path, made_by)) is not None:
         return tensors
+    from safetensors.torch import save_file
+
     tensors = make()
     with written_beside(path) as beside:
         save_file(tensors, beside, {"made_by": made_by})
     return _read(path, made_by) or tensors
 
 
-def _read(path: Path, made_by: str) -> dict[str, Tensor] | None:
+def _read(path: Path, made_by: str) -> "dict[str, Tensor] | None":
     """The tensors, or None where the file is missing, cut short, foreign or of another recipe."""
     try:
         with safe_open(path, framework="pt") as file:  # it compares the header and the file's size

@@ -10,7 +10,13 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 from torchvision.transforms.v2 import functional as F
 
-from course_lib.evaluation import distance_to_nearest, frechet_distance, pixel_change, sharpness
+from course_lib.evaluation import (
+    changed_squares,
+    distance_to_nearest,
+    frechet_distance,
+    pixel_change,
+    sharpness,
+)
 
 
 def noise(*shape, seed=0):
@@ -153,6 +159,26 @@ def test_channel_correlation_tells_grey_points_from_coloured_ones():
     grey = before + noise[:, :1]
     assert pixel_change(before, grey).channel_correlation == pytest.approx(1)
     assert math.isnan(pixel_change(before, before).channel_correlation)
+
+
+def test_changed_squares_counts_where_and_not_how_much():
+    before = torch.full((3, 3, 8, 12), 100, dtype=torch.uint8)
+    after = before.clone()
+    after[0, 1, 0, 0] = 141  # one pixel in one channel of the first square
+    after[0, 2, 4:8, 0:5] = 0  # the lower left square, and one column of its neighbour
+    after[1] = 60  # by 40 everywhere, which is not more than 40
+    after[2] = 59
+    assert changed_squares(before, after, size=4).tolist() == [3, 0, 6]
+    assert changed_squares(after, before, size=4).tolist() == [3, 0, 6]
+    assert changed_squares(before, after, size=4, threshold=39).tolist() == [3, 6, 6]
+
+
+def test_changed_squares_refuses_what_squares_do_not_fill():
+    images = torch.zeros(2, 3, 8, 12, dtype=torch.uint8)
+    with pytest.raises(ValueError, match="8 × 12 are not filled by squares of 8 × 8"):
+        changed_squares(images, images)
+    with pytest.raises(ValueError, match="changed_squares got torch.float32"):
+        changed_squares(images.float(), images.float(), size=4)
 
 
 def test_pixel_change_refuses_floats_and_other_shapes():

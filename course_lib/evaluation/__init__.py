@@ -13,6 +13,7 @@ from course_lib.evaluation.of_models import (
 from course_lib.evaluation.of_pictures import (
     PixelChange,
     Sharpness,
+    changed_squares,
     distance_to_nearest,
     frechet_distance,
     pixel_change,
@@ -26,6 +27,7 @@ __all__ = [
     "active_units",
     "aggregate_posterior",
     "auroc",
+    "changed_squares",
     "distance_to_nearest",
     "factor_recovery",
     "frechet_distance",

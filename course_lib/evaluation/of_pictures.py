@@ -40,17 +40,7 @@ def pixel_change(before: Tensor, after: Tensor, threshold: int = 40) -> PixelCha
     ValueError
         If the two are not uint8 pictures of one shape.
     """
-    if (
-        before.shape != after.shape
-        or before.ndim != 4
-        or {before.dtype, after.dtype} != {torch.uint8}
-    ):
-        raise ValueError(
-            f"pixel_change got {before.dtype} {tuple(before.shape)} and {after.dtype} "
-            f"{tuple(after.shape)}, but expects two uint8 batches (N, C, H, W) of one shape: use "
-            "transforms.to_image on both."
-        )
-    change = after.double() - before.double()
+    change = _change("pixel_change", before, after)
     changed = (change.abs() > threshold).any(dim=1).sum().item() / len(change)
     channels = change.transpose(0, 1).flatten(1)
     if len(channels) > 1 and (channels.std(1) > 0).all():
@@ -60,6 +50,52 @@ def pixel_change(before: Tensor, after: Tensor, threshold: int = 40) -> PixelCha
     else:
         correlation = float("nan")
     return PixelChange(changed, change.abs().mean().item(), correlation)
+
+
+def changed_squares(before: Tensor, after: Tensor, size: int = 8, threshold: int = 40) -> Tensor:
+    """Count the squares of a picture in which an edit can be seen: how widely it reaches.
+
+    Parameters
+    ----------
+    before, after : Tensor
+        uint8 (N, C, H, W).
+    size : int
+        Side of a square in pixels; H and W are multiples of it.
+    threshold : int
+        Grey levels by which some channel of some pixel of a square has to move.
+
+    Returns
+    -------
+    Tensor
+        (N,), from 0 to H · W / size².
+
+    Raises
+    ------
+    ValueError
+        If the two are not uint8 pictures of one shape, or squares do not fill them.
+    """
+    change = _change("changed_squares", before, after)
+    if change.shape[2] % size or change.shape[3] % size:
+        raise ValueError(
+            f"Pictures of {change.shape[2]} × {change.shape[3]} are not filled by squares of "
+            f"{size} × {size}: take a size that divides both."
+        )
+    most = F.max_pool2d(change.abs().amax(1, keepdim=True), size)
+    return (most > threshold).sum((1, 2, 3))
+
+
+def _change(function: str, before: Tensor, after: Tensor) -> Tensor:
+    if (
+        before.shape != after.shape
+        or before.ndim != 4
+        or {before.dtype, after.dtype} != {torch.uint8}
+    ):
+        raise ValueError(
+            f"{function} got {before.dtype} {tuple(before.shape)} and {after.dtype} "
+            f"{tuple(after.shape)}, but expects two uint8 batches (N, C, H, W) of one shape: use "
+            "transforms.to_image on both."
+        )
+    return after.double() - before.double()
 
 
 def distance_to_nearest(pictures: Tensor, others: Tensor) -> Tensor:

@@ -66,6 +66,9 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     points : sequence of str
         Names of models whose code is a point though their encoder gives a density: those that were
         trained without drawing from it, ``elbo(…, sample=False)``. Their σ means nothing.
+    plain : bool
+        Sliders, pictures and the map alone, for readers who have met no density yet: nothing to
+        draw from, no way towards another face, and no verdict on the code.
 
     Attributes
     ----------
@@ -100,6 +103,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         training: Tensor | None = None,
         factors: Tensor | Mapping[str, Tensor] | None = None,
         points: Sequence[str] = (),
+        plain: bool = False,
     ):
         self.models = {name: snapshot(model) for name, model in _named(models).items()}
         transform = transform or face_transform()
@@ -111,16 +115,16 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
                 f"{', '.join(self.models)}."
             )
         self._spreads = {
-            name: None if name in points else _spread(model, self.x)
+            name: None if plain or name in points else _spread(model, self.x)
             for name, model in self.models.items()
         }
         self._travels = {name: decoders.can_travel(m) for name, m in self.models.items()}
         self.atlases = _atlases(self.models, transform, training, factors)
         smallest = min(codes.shape[1] for codes in self._codes.values())
-        origins = ORIGINS if self.atlases else ORIGINS[:2]
+        origins = ORIGINS[:1] if plain else ORIGINS if self.atlases else ORIGINS[:2]
         self.state = ExplorerState(len(images), smallest, tuple(self.atlases), origins)
         self.state.elements = list(elements)
-        super().__init__(_setup=self._describe(), _choice=self.state.choice)
+        super().__init__(_setup=self._describe() | {"plain": plain}, _choice=self.state.choice)
         self.state.observe(self._show)
         self.observe(self._choose, "_choice")
 

@@ -101,9 +101,9 @@ class ExplorerState(HasTraits):
         self.edits = {e: value for e, value in self.edits.items() if e != element}
 
     def reset(self) -> None:
-        """Undo all that was done to the code; what is edited, and the sliders, stay."""
-        none = {"sample": 0, "step": 0.0, "moves": {}, "shift": 0.0, "edits": []}
-        self.choice = {**self.choice, **none}
+        """Back to the image, with nothing done to its code; the sliders stay."""
+        done = {"origin": "image", "sample": 0, "step": 0.0, "moves": {}, "shift": 0.0, "edits": []}
+        self.choice = {**self.choice, **done}
 
     @property
     def choice(self) -> dict:

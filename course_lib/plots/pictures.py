@@ -134,9 +134,11 @@ def grid(
     columns = min(columns, n)
     starts = range(0, n, columns)
     names = _row_names("grid", rows, len(starts))
-    parts = [", ".join(above[i : i + columns]) for i in starts]
+    parts = [", ".join(filter(None, above[i : i + columns])) for i in starts]
     if names and titles is not None:
-        parts = [f"{name}: {part}" for name, part in zip(names, parts, strict=True)]
+        parts = [
+            f"{name}: {part}" if part else name for name, part in zip(names, parts, strict=True)
+        ]
     elif names:
         parts = names
     shape = f"{n} pictures in rows of {columns}" if n > 1 else "One picture"

@@ -21,7 +21,7 @@ NOTIFICATIONS = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMo
 
 @contextmanager
 def jupyterlab(folder: Path, *options: str) -> Iterator[dict]:
-    """Run the command of `make lab` in a folder, on a free port.
+    """Run the last command of `make lab` in a folder, on a free port.
 
     Yields
     ------
@@ -34,7 +34,7 @@ def jupyterlab(folder: Path, *options: str) -> Iterator[dict]:
     log = folder / "lab.log"
     with log.open("w") as file:
         server = psutil.Popen(
-            [*_command(), "--no-browser", "--allow-root", f"--port={_free_port()}", *options],
+            [*commands()[-1], "--no-browser", "--allow-root", f"--port={_free_port()}", *options],
             cwd=folder,
             env=_environment(folder),
             stdout=file,
@@ -46,12 +46,12 @@ def jupyterlab(folder: Path, *options: str) -> Iterator[dict]:
         _stop(server)
 
 
-def _command() -> list[str]:
+def commands() -> list[list[str]]:
+    """What `make lab` runs once everything is set up: copies first, JupyterLab last."""
     makefile = (ROOT / "Makefile").read_text()
-    [line] = re.findall(
-        r"^\t\$\(BIN\)/python (-m jupyterlab .*) \$\(AS_ROOT\)$", makefile, re.MULTILINE
-    )
-    return [sys.executable, *shlex.split(line)]
+    [recipe] = re.findall(r"^lab:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+    lines = re.findall(r"^\t@?\$\(BIN\)/python (.*?)(?: \$\(AS_ROOT\))?$", recipe, re.MULTILINE)
+    return [[sys.executable, *shlex.split(line)] for line in lines]
 
 
 def _environment(folder: Path) -> dict[str, str]:

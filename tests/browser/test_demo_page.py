@@ -241,3 +241,31 @@ def test_what_changed_is_said_before_the_numbers(opened, page):
     page.wait_for_timeout(800)
     assert opened.locator("figure").first.is_visible()
     assert opened.get_by_role("button", name="Back to the face").is_disabled()
+
+
+def test_a_plain_explorer_is_sliders_pictures_and_a_map(page, tmp_path):
+    images = torch.randint(256, (60, 3, 8, 8), dtype=torch.uint8)
+    explorer = LatentExplorer(
+        FullyConnectedVAE((3, 8, 8), 7, 5),
+        images[:4],
+        transform=face_transform(crop=None, size=(8, 8)),
+        elements=(0, 2),
+        training=images,
+        plain=True,
+    )
+    demo.write(tmp_path, explorer, draws=3)
+    explorer.close()
+    page.goto((tmp_path / "index.html").as_uri())
+    page.locator(".course-map").wait_for()
+    element = page.locator(".course-explorer")
+    names = [label.inner_text() for label in element.locator("label:visible").all()]
+    assert names == ["face", "shift all", "element 0", "element 2"]
+    buttons = " ".join(one.inner_text() for one in element.get_by_role("button").all())
+    assert "Draw" not in buttons and "Reset" in buttons
+    before = element.locator(".course-map").get_attribute("aria-label")
+    slider(element, "element 2").press("End")
+    page.wait_for_timeout(700)
+    numbers = element.locator(".course-numbers").inner_text()
+    assert "of 64 pixels change by more than 40 grey levels; mean change" in numbers
+    assert not any(word in numbers for word in ("map", "nats", "density"))
+    assert element.locator(".course-map").get_attribute("aria-label") != before

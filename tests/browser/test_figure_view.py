@@ -29,6 +29,10 @@ sliders = {"level": (0, 255, 100, 5, "grey level"), "width": (0.01, 100, 1, 0.25
 explorer = FigureExplorer(draw, sliders)
 explorer
 """
+MANY = """
+FigureExplorer(lambda **numbers: draw(sum(numbers.values()), 1),
+               {f"number {n}": (0, 10, 5, 1) for n in range(16)})
+"""
 SHOWN = """async picture => {
     await picture.decode();
     const canvas = document.createElement('canvas');
@@ -59,7 +63,7 @@ def page(chromium_path, tmp_path_factory):
     from playwright.sync_api import sync_playwright
 
     folder = tmp_path_factory.mktemp("lab")
-    name = notebook.write(folder, DRAW, EXPLORER)
+    name = notebook.write(folder, DRAW, EXPLORER, MANY)
     expose = "--LabApp.expose_app_in_browser=True"
     with jupyterlab(folder, expose) as lab, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
@@ -68,7 +72,7 @@ def page(chromium_path, tmp_path_factory):
         page.on("pageerror", lambda error: page.errors.append(str(error)))
         notebook.open_in(page, lab, name)
         notebook.run_all(page)
-        page.locator(".course-explorer img").wait_for()
+        page.locator(".course-explorer img").first.wait_for()
         yield page
         browser.close()
 
@@ -77,7 +81,7 @@ def page(chromium_path, tmp_path_factory):
 def explorer(page):
     """The explorer's element, as it was in the beginning."""
     notebook.in_kernel(page, "explorer.state.level, explorer.state.width = 100, 1")
-    element = page.locator(".course-explorer")
+    element = page.locator(".course-explorer").first
     element.get_by_role("img", name="Grey level 100, width 1.").wait_for()
     yield element
     assert page.errors == []
@@ -187,7 +191,25 @@ def test_the_still_follows_and_hides(explorer, page):
             break
         page.wait_for_timeout(50)
     assert still["text/plain"] == "Grey level 0, width 1."
-    assert page.locator(".jp-RenderedImage").is_hidden()
+    assert page.locator(".jp-RenderedImage").first.is_hidden()
+
+
+def test_a_few_sliders_stand_above_the_picture_and_many_beside_it(explorer, page):
+    def place(element):
+        box = element.bounding_box()
+        return box["x"], box["x"] + box["width"], box["y"], box["y"] + box["height"]
+
+    picture = place(explorer.locator("img"))
+    assert place(slider(explorer, "width"))[3] <= picture[2]
+    many = page.locator(".course-explorer").nth(1)
+    many.scroll_into_view_if_needed()
+    handles = [place(slider(many, f"number {n}")) for n in range(16)]
+    picture = place(many.locator("img"))
+    assert all(right <= picture[0] for _, right, _, _ in handles)
+    panel = place(page.locator(".jp-NotebookPanel-notebook"))
+    whole = place(many)
+    assert whole[3] - whole[2] < panel[3] - panel[2]  # all of it can be seen at once
+    explorer.scroll_into_view_if_needed()
 
 
 @pytest.mark.parametrize("theme", notebook.THEMES)

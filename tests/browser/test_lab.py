@@ -1,27 +1,31 @@
 """The course as a student meets it: `make lab`, Run All, and a hand on a slider."""
 
+import shutil
+import subprocess
 import urllib.error
 import urllib.request
 
-import nbformat
 import psutil
 import pytest
 
-from tests.browser.lab import ROOT, jupyterlab
+from tests.browser.lab import ROOT, commands, jupyterlab
 
 NOTEBOOK = "03_edit_the_latent.ipynb"
 ELEMENT = 3  # the explorer in that notebook has a slider for it
 SCREENSHOTS = ROOT / "build" / "screenshots"
 SECOND = 1000  # Playwright counts milliseconds
+EXPOSE = "--LabApp.expose_app_in_browser=True"  # lets the test ask what the notebook holds
 
 CELLS = """() => jupyterapp.shell.currentWidget.content.widgets
     .filter(cell => cell.model.type === 'code' && cell.model.sharedModel.getSource().trim())
     .map(({model}) => ({
         count: model.executionCount,
         running: model.executionState === 'running',
+        outputs: model.outputs.length,
         raises: (model.getMetadata('tags') ?? []).includes('raises-exception'),
         errors: model.outputs.toJSON().filter(output => output.output_type === 'error'),
     }))"""
+OPEN_FILE = "() => window.jupyterapp?.shell.currentWidget?.context?.path"
 KERNEL = "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status"
 FINISHED = f"""() => {{
     const cells = ({CELLS})();
@@ -35,20 +39,22 @@ SHOW_EXPLORER = """() => {
         output => output.data?.['text/plain']?.startsWith('LatentExplorer'));
     return content.scrollToItem(content.widgets.findIndex(explores), 'center');
 }"""
+SHOW_MAP = """() => {
+    const {content} = jupyterapp.shell.currentWidget;
+    const maps = ({model}) => model.sharedModel.getSource().startsWith('## The map');
+    return content.scrollToItem(content.widgets.findIndex(maps), 'start');
+}"""
 PIXELS = "canvas => canvas.toDataURL()"
 TWO_FRAMES = "() => new Promise(f => requestAnimationFrame(() => requestAnimationFrame(f)))"
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """The course's notebooks as they are before anybody has run them."""
-    for path in (ROOT / "notebooks").glob("*.ipynb"):
-        notebook = nbformat.read(path, as_version=4)
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                cell.outputs, cell.execution_count = [], None
-        (tmp_path / "notebooks").mkdir(exist_ok=True)
-        nbformat.write(notebook, tmp_path / "notebooks" / path.name)
+    """The course's notebooks, and a student's copies as `make lab` makes them."""
+    originals = tmp_path / "notebooks"
+    shutil.copytree(ROOT / "notebooks", originals, ignore=shutil.ignore_patterns("mine"))
+    [make_copies, _] = commands()
+    subprocess.run(make_copies, cwd=tmp_path, check=True)
     return tmp_path
 
 
@@ -76,10 +82,27 @@ def test_only_this_machine_and_only_with_the_token(tmp_path):
 
 
 @pytest.mark.browser
+def test_a_student_starts_in_a_copy_without_answers_and_goes_on_to_the_next(folder, page):
+    with jupyterlab(folder, EXPOSE) as lab:
+        page.goto(f"{lab['url']}?token={lab['token']}")
+        wait_for_file(page, "notebooks/mine/00_start_here.ipynb")
+        cells = page.evaluate(CELLS)
+        assert len(cells) > 10
+        assert all(cell["count"] is None and not cell["outputs"] for cell in cells)
+        page.evaluate(SHOW_MAP)
+        page.get_by_role("link", name="1 · Faces and transforms").first.click()
+        wait_for_file(page, "notebooks/mine/01_faces_and_transforms.ipynb")
+
+
+def wait_for_file(page, path: str):
+    page.wait_for_function(f"path => ({OPEN_FILE})() === path", arg=path, timeout=120 * SECOND)
+    page.wait_for_function(f"() => ({CELLS})().length", timeout=120 * SECOND)
+
+
+@pytest.mark.browser
 def test_run_all_and_a_slider_that_moves_the_picture(folder, page):
-    expose = "--LabApp.expose_app_in_browser=True"  # lets the test ask what the notebook holds
-    with jupyterlab(folder, expose) as lab:
-        page.goto(f"{lab['url']}lab/tree/notebooks/{NOTEBOOK}?token={lab['token']}")
+    with jupyterlab(folder, EXPOSE) as lab:
+        page.goto(f"{lab['url']}lab/tree/notebooks/mine/{NOTEBOOK}?token={lab['token']}")
         page.wait_for_function(f"() => ({KERNEL})() === 'idle'", timeout=120 * SECOND)
         run_all(page)
         explore(page)

@@ -287,7 +287,7 @@ def test_a_draw_from_this_faces_cloud_and_back_to_its_mean(explorer, page, how):
         assert_as_the_kernel(page, explorer)
         assert not np.array_equal(shown(explorer, model=1), mean)
         assert np.array_equal(shown(explorer, model=0), point), "an autoencoder's code is a point"
-    explorer.get_by_role("button", name="Mean of q(z|x)").click()
+    explorer.get_by_role("button", name="Back to the face").click()
     wait_for_state(page, sample=0)
     page.evaluate(TWO_FRAMES)
     assert np.array_equal(shown(explorer, model=1), mean)
@@ -317,7 +317,7 @@ print(f"\u00b1\u00a0{q.stddev[0, 3]:.2g}, {rate[0, 3]:.2f} nats" if rate[0, 3] >
 
 
 def test_eight_draws_from_a_cloud_unfold(explorer, page):
-    cloud = explorer.locator(".course-cloud")
+    cloud = explorer.locator(".course-cloud").filter(has_text="draws from")
     assert cloud.count() == 1, "the autoencoder has none"
     cloud.locator("summary").press("Enter")
     page.wait_for_timeout(500)
@@ -329,6 +329,32 @@ def test_eight_draws_from_a_cloud_unfold(explorer, page):
     levels = float(told.split("by ")[1].split(" ")[0])
     assert "grey levels" in told and levels > 0
     cloud.locator("summary").press("Enter")
+
+
+@pytest.mark.parametrize("back", ["Reset", "face slider by key", "face slider by mouse"])
+def test_back_from_a_draw_to_the_face(explorer, page, back):
+    face, reconstruction = (shown(explorer, column=column) for column in (0, 1))
+    explorer.get_by_role("button", name="Draw from N(0, I)").click()
+    wait_for_state(page, origin="prior")
+    caption = explorer.locator("section").first.locator("figcaption").nth(1)
+    assert caption.inner_text() == "drawn"
+    handle = slider(explorer, "face")
+    assert handle.is_enabled()
+    assert handle.evaluate("e => getComputedStyle(e.parentElement).opacity") == "1"
+    if back == "Reset":
+        explorer.get_by_role("button", name="Reset").click()
+    elif back == "face slider by key":
+        handle.press("Home")  # it stands there already
+    else:
+        handle.click(position={"x": 3, "y": 12})
+    wait_for_state(page, origin="image", image=0)
+    page.wait_for_timeout(300)
+    assert caption.inner_text() == "reconstruction"
+    assert explorer.locator("figure").first.is_visible()
+    assert np.array_equal(shown(explorer, column=0), face)
+    assert np.array_equal(shown(explorer, column=1), reconstruction)
+    explorer.get_by_role("button", name="Undo").click()
+    wait_for_state(page, origin="prior")
 
 
 def test_a_step_from_this_face_to_that_one(explorer, page):
@@ -397,6 +423,21 @@ def test_elements_are_searched_ranked_and_added(explorer, page):
     search.fill("20")
     search.press("Enter")
     assert "At most 12 sliders" in explorer.get_by_role("alert").first.inner_text()
+    explorer.get_by_text("Add a slider").first.press("Enter")
+
+
+def test_a_search_that_finds_nothing_says_so(explorer, page):
+    explorer.get_by_text("Add a slider").first.press("Enter")
+    search = explorer.get_by_role("searchbox", name="Search elements")
+    told = explorer.locator(".course-elements [role=status]")
+    search.fill("smile")
+    assert told.inner_text().startswith("No element is called “smile”. Type a number up to 31, or")
+    assert "follows: " in told.inner_text()
+    search.press("Enter")
+    assert state(page)["elements"] == [3, 11]
+    search.fill("17")
+    assert told.inner_text() == ""
+    search.fill("")
     explorer.get_by_text("Add a slider").first.press("Enter")
 
 

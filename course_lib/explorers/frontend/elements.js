@@ -46,11 +46,12 @@ export function elementList({ count, models, atlases, add, changed }) {
   search.addEventListener("keydown", (event) => {
     if (event.key === "Enter") choose();
   });
+  const none = make("p", { class: "course-note", role: "status" });
   const row = make("div", { class: "course-row" }, search, rank);
   const which = make("label", { class: "course-which" }, "Sliders and Python show the code of ", of);
   which.hidden = models.length === 1;
   const element = make("details", { class: "course-elements" },
-    make("summary", {}, "Add a slider"), row, list, button("Add", choose, "Add a slider for the chosen element"));
+    make("summary", {}, "Add a slider"), row, none, list, button("Add", choose, "Add a slider for the chosen element"));
 
   const model = () => Number(of.value) || 0;
   const atlas = () => atlases()[model()] ?? null;
@@ -71,6 +72,13 @@ export function elementList({ count, models, atlases, add, changed }) {
       .sort(([a], [b]) => exact(a) - exact(b) || key(a, atlas()) - key(b, atlas()) || a - b);
     list.replaceChildren(...found.map(([e, text]) => make("option", { value: e }, text)));
     list.selectedIndex = 0;
+    none.textContent = found.length ? "" : nothing(search.value.trim());
+  }
+
+  function nothing(words) {
+    const followed = [...new Set((atlas()?.tracks ?? []).map(([factor]) => factor))].sort();
+    const factors = followed.length ? `, or a factor that one follows: ${followed.join(", ")}` : "";
+    return `No element is called \u201c${words}\u201d. Type a number up to ${count - 1}${factors}.`;
   }
 
   function choose() {

@@ -3,6 +3,7 @@ import { kernelWatch, make, ownKeys, slider } from "./controls.js";
 
 const QUIET = 400; // ms without a move after which screen readers hear the numbers
 const REST = 600; // ms without a move after which the still in the notebook follows
+const FEW = 5; // sliders above the picture; more stand beside it
 const GONE = "The kernel was restarted or stopped: run this cell again.";
 
 /** A slider of the number itself, or of its logarithm; a number has three digits then. */
@@ -93,7 +94,9 @@ function render({ model, el }) {
   });
   const root = make("div", { class: "course-explorer course-figure", role: "group",
     "aria-label": "Explorer" },
-    ...sliders.map(({ element }) => element), message, picture, numbers, spoken);
+    make("div", { class: sliders.length > FEW ? "course-beside" : "" },
+      make("div", {}, ...sliders.map(({ element }) => element)),
+      make("div", {}, message, picture, numbers, spoken)));
   ownKeys(root);
   show();
   draw();

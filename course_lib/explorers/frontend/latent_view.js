@@ -81,6 +81,13 @@ export function latentView(el, source) {
 
   const whole = { step: 1, decimals: 0, min: 0, max: setup.images - 1, rest: settle };
   const image = slider({ ...whole, label: "face", move: (i) => change({ image: i, origin: "image" }) });
+  // Back from a draw to the face where the slider stands already, which is no move.
+  for (const kind of ["click", "keydown"]) {
+    image.input.addEventListener(kind, ({ key }) => {
+      if (choice.origin === "image" || (key && !["Home", "Enter", " "].includes(key))) return;
+      once({ origin: "image" });
+    });
+  }
   const target = slider({ ...whole, label: "towards face", move: (i) => change({ target: i }) });
   const step = slider({
     label: "step", name: "step towards that face", min: 0, max: 1, step: 0.05, decimals: 2,
@@ -109,7 +116,9 @@ export function latentView(el, source) {
   cloudButton.disabled = !clouds;
   const undo = button("Undo", () => travel(steps.undo()));
   const redo = button("Redo", () => travel(steps.redo()));
-  const reset = button("Reset", () => once({ sample: 0, step: 0, moves: {}, shift: 0, edits: [] }));
+  const reset = button("Reset", () => once({
+    origin: "image", sample: 0, step: 0, moves: {}, shift: 0, edits: [],
+  }));
   const elementRows = make("div", { class: "course-sliders" });
   const rows = new Map();
   const list = elementList({
@@ -213,7 +222,7 @@ export function latentView(el, source) {
   let ends = null;
   function addTraversal() {
     const here = models.filter(({ m }) => source.facts[m].layers);
-    if (ends || !here.length) return;
+    if (ends || !here.length || setup.plain) return;
     ends = traversal({
       models: here,
       shape: setup.shape,
@@ -288,7 +297,6 @@ export function latentView(el, source) {
   function showChoice() {
     showRows();
     image.show(choice.image);
-    image.element.classList.toggle("course-idle", choice.origin !== "image");
     target.show(choice.target);
     step.show(choice.step);
     shift.show(choice.shift);
@@ -314,7 +322,7 @@ export function latentView(el, source) {
     row.place = null;
     if (!here) return;
     row.note.textContent = [
-      setup.posteriors[row.m] ? "" : "each code is a point: there is no \u03c3",
+      setup.posteriors[row.m] || setup.plain ? "" : "each code is a point: there is no \u03c3",
       layers ? "" : "decoded by the kernel: this decoder cannot run here",
     ].filter(Boolean).map((text) => `(${text})`).join(" ");
     const face = choice.origin === "image" ? `base/image/${choice.image}` : null;
@@ -362,6 +370,8 @@ export function latentView(el, source) {
       row.before = layers ? toImage(decode(layers, tensor, tensor(`${base}/first`)))
         : tensor(`${base}/picture`);
       row.canvases[0].parentElement.hidden = origin !== "image";
+      row.captions[1] = origin === "image" ? "reconstruction" : "drawn";
+      row.canvases[1].previousElementSibling.textContent = row.captions[1];
       if (origin === "image") draw(row.canvases[0], original, setup.shape);
       draw(row.canvases[1], row.before, setup.shape);
       row.base = base;
@@ -382,16 +392,17 @@ export function latentView(el, source) {
 
   function showPlace(row, atlas, tensor, code, spread) {
     addMap(row);
-    const density = Object.fromEntries(["constant", "means", "rows", "round", "sign"].map(
-      (part) => [part, tensor(`density/${part}`)]));
-    const found = verdict(atlas, logDensity(density, code), nearest(tensor("atlas/codes"), code));
-    const where = make("b", { class: found.far ? "course-off" : "" }, found.where);
-    row.numbers.append(". ", where, `: ${found.text}.`);
     const at = (z) => place(tensor("atlas/mean"), tensor("atlas/directions"), z);
     row.start = at(tensor(`${baseOf(choice)}/code`));
     row.place = at(code);
     row.ellipse = spread ? ellipse(tensor("atlas/directions"), spread) : null;
     row.map.show(row.start, row.place, row.ellipse);
+    if (setup.plain) return;
+    const density = Object.fromEntries(["constant", "means", "rows", "round", "sign"].map(
+      (part) => [part, tensor(`density/${part}`)]));
+    const found = verdict(atlas, logDensity(density, code), nearest(tensor("atlas/codes"), code));
+    const where = make("b", { class: found.far ? "course-off" : "" }, found.where);
+    row.numbers.append(". ", where, `: ${found.text}.`);
   }
 
   function atRest() {
@@ -418,9 +429,9 @@ export function latentView(el, source) {
     "aria-label": "Latent explorer" }, make("div", {},
     make("div", { class: "course-controls" },
       image.element,
-      make("div", { class: "course-row course-draws" }, make("span", {}, "draw"),
-        cloudButton, ...drawButtons, back),
-      target.element, step.element, shift.element, list.which, elementRows, list.element,
+      ...(setup.plain ? [] : [make("div", { class: "course-row course-draws" },
+        make("span", {}, "draw"), cloudButton, ...drawButtons, back), target.element, step.element]),
+      shift.element, list.which, elementRows, list.element,
       make("div", { class: "course-row" }, undo, redo, reset)),
     make("div", { class: "course-models" },
       ...models.map((row) => row.element), more,
