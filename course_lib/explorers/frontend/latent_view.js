@@ -147,16 +147,12 @@ export function latentView(el, source) {
   function showRows() {
     const before = [...rows.keys()].join();
     if (before === choice.elements.join()) return;
-    for (const [element, row] of rows) {
-      if (choice.elements.includes(element)) continue;
-      row.element.remove();
-      rows.delete(element);
-    }
-    for (const element of choice.elements) {
-      if (rows.has(element)) continue;
-      rows.set(element, elementRow(element));
-      elementRows.append(rows.get(element).element);
-    }
+    const there = new Map(rows);
+    rows.clear(); // and in the order of the choice again
+    for (const element of choice.elements) rows.set(element, there.get(element) ?? elementRow(element));
+    const held = elementRows.contains(document.activeElement) ? document.activeElement : null;
+    elementRows.replaceChildren(...Array.from(rows.values(), (row) => row.element));
+    held?.focus();
     nameRows();
   }
   function nameRows() {
