@@ -50,16 +50,27 @@ def pixel_change(before: Tensor, after: Tensor, threshold: int = 40) -> PixelCha
             f"{tuple(after.shape)}, but expects two uint8 batches (N, C, H, W) of one shape: use "
             "transforms.to_image on both."
         )
-    change = after.double() - before.double()
-    changed = (change.abs() > threshold).any(dim=1).sum().item() / len(change)
-    channels = change.transpose(0, 1).flatten(1)
-    if len(channels) > 1 and (channels.std(1) > 0).all():
-        matrix = torch.corrcoef(channels)
-        pairs = [matrix[a, b] for a, b in combinations(range(len(channels)), 2)]
-        correlation = torch.stack(pairs).mean().item()
-    else:
-        correlation = float("nan")
-    return PixelChange(changed, change.abs().mean().item(), correlation)
+    channels = before.shape[1]
+    changed, moved = 0, 0.0
+    sums, products = torch.zeros(channels).double(), torch.zeros(channels, channels).double()
+    for old, new in zip(
+        before.split(50), after.split(50), strict=True
+    ):  # doubles are large
+        change = new.double() - old.double()
+        size = change.abs()
+        changed += (size > threshold).any(dim=1).sum().item()
+        moved += size.sum().item()
+        by_channel = change.transpose(0, 1).flatten(1)
+        sums += by_channel.sum(1).cpu()
+        products += (by_channel @ by_channel.T).cpu()
+    # All sums are of whole numbers, and exact: a channel that does not vary has the variance 0.
+    count = before.numel() // channels
+    covariance = products * count - sums.outer(sums)
+    spread = covariance.diagonal().sqrt()
+    matrix = covariance / spread.outer(spread)
+    pairs = [matrix[a, b] for a, b in combinations(range(channels), 2)]
+    correlation = torch.stack(pairs).mean().item() if pairs else float("nan")
+    return PixelChange(changed / len(before), moved / before.numel(), correlation)
 
 
 def distance_to_nearest(pictures: Tensor, others: Tensor) -> Tensor:

@@ -1,16 +1,15 @@
 """The course as a student meets it: `make lab`, Run All, and a hand on a slider."""
 
+import re
 import urllib.error
 import urllib.request
 
-import nbformat
 import psutil
 import pytest
 
-from tests.browser.lab import ROOT, jupyterlab
+from tests.browser.lab import ROOT
 
-NOTEBOOK = "03_edit_the_latent.ipynb"
-ELEMENT = 3  # the explorer in that notebook has a slider for it
+NOTEBOOK = "00_start_here.ipynb"  # the one that `make lab` opens
 SCREENSHOTS = ROOT / "build" / "screenshots"
 SECOND = 1000  # Playwright counts milliseconds
 
@@ -39,50 +38,34 @@ PIXELS = "canvas => canvas.toDataURL()"
 TWO_FRAMES = "() => new Promise(f => requestAnimationFrame(() => requestAnimationFrame(f)))"
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """The course's notebooks as they are before anybody has run them."""
-    for path in (ROOT / "notebooks").glob("*.ipynb"):
-        notebook = nbformat.read(path, as_version=4)
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                cell.outputs, cell.execution_count = [], None
-        (tmp_path / "notebooks").mkdir(exist_ok=True)
-        nbformat.write(notebook, tmp_path / "notebooks" / path.name)
-    return tmp_path
+def test_only_this_machine_and_only_with_the_token(lab):
+    listening = [
+        connection.laddr.ip
+        for connection in psutil.Process(lab["pid"]).net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert set(listening) == {"127.0.0.1"}
 
+    def status(path: str, **headers: str) -> int | str:
+        request = urllib.request.Request(lab["url"] + path, headers=headers)
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return "login" if "/login" in answer.url else answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
 
-def test_only_this_machine_and_only_with_the_token(tmp_path):
-    with jupyterlab(tmp_path) as lab:
-        listening = [
-            connection.laddr.ip
-            for connection in psutil.Process(lab["pid"]).net_connections("tcp")
-            if connection.status == psutil.CONN_LISTEN
-        ]
-        assert set(listening) == {"127.0.0.1"}
-
-        def status(path: str, **headers: str) -> int | str:
-            request = urllib.request.Request(lab["url"] + path, headers=headers)
-            try:
-                with urllib.request.urlopen(request) as answer:
-                    return "login" if "/login" in answer.url else answer.status
-            except urllib.error.HTTPError as error:
-                return error.code
-
-        assert len(lab["token"]) >= 32
-        assert status("lab") == "login"
-        assert status("api/contents") == status("api/contents?token=guess") == 403
-        assert status("api/contents", Authorization=f"token {lab['token']}") == 200
+    assert len(lab["token"]) >= 32
+    assert status("lab") == "login"
+    assert status("api/contents") == status("api/contents?token=guess") == 403
+    assert status("api/contents", Authorization=f"token {lab['token']}") == 200
 
 
 @pytest.mark.browser
-def test_run_all_and_a_slider_that_moves_the_picture(folder, page):
-    expose = "--LabApp.expose_app_in_browser=True"  # lets the test ask what the notebook holds
-    with jupyterlab(folder, expose) as lab:
-        page.goto(f"{lab['url']}lab/tree/notebooks/{NOTEBOOK}?token={lab['token']}")
-        page.wait_for_function(f"() => ({KERNEL})() === 'idle'", timeout=120 * SECOND)
-        run_all(page)
-        explore(page)
+def test_run_all_and_a_slider_that_moves_the_picture(lab, page):
+    page.goto(f"{lab['url']}lab/tree/notebooks/{NOTEBOOK}?token={lab['token']}")
+    page.wait_for_function(f"() => ({KERNEL})() === 'idle'", timeout=120 * SECOND)
+    run_all(page)
+    explore(page)
 
 
 def run_all(page):
@@ -101,7 +84,8 @@ def explore(page):
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page.evaluate(SHOW_EXPLORER)
     explorer = page.locator(".course-latent").first
-    slider = explorer.get_by_role("slider", name=f"element {ELEMENT}")
+    slider = explorer.get_by_role("slider", name=re.compile(r"^element \d+$")).first
+    element = slider.get_attribute("aria-label").removeprefix("element ")
     canvases = explorer.locator("section canvas")
     canvases.nth(4).wait_for()  # the map, which comes with the decoder
 
@@ -111,7 +95,7 @@ def explore(page):
 
     slider.scroll_into_view_if_needed()
     reset = explorer.get_by_role("button", name="Reset")
-    reset.click()  # the notebook shows its explorer with the homework's edit
+    reset.click()  # the notebook shows its explorer with an edit
     untouched = pixels()
     assert untouched == pixels(1)
     assert "latent[:" not in explorer.locator("pre").inner_text()
@@ -126,7 +110,7 @@ def explore(page):
     dragged, low = pixels(), float(slider.input_value())
     assert low < -5
     assert dragged != untouched
-    assert f"latent[:, {ELEMENT}] = {low:g}" in explorer.locator("pre").inner_text()
+    assert f"latent[:, {element}] = {low:g}" in explorer.locator("pre").inner_text()
     page.screenshot(path=SCREENSHOTS / "explorer-dragged.png")
 
     for _ in range(5):
