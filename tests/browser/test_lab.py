@@ -85,7 +85,7 @@ def explore(page):
     page.evaluate(SHOW_EXPLORER)
     explorer = page.locator(".course-latent").first
     slider = explorer.get_by_role("slider", name=re.compile(r"^element \d+$")).first
-    element = slider.get_attribute("aria-label").removeprefix("element ")
+    element = slider.evaluate("input => input.labels[0].textContent").removeprefix("element ")
     canvases = explorer.locator("section canvas")
     canvases.nth(4).wait_for()  # the map, which comes with the decoder
 

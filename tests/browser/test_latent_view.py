@@ -180,11 +180,13 @@ def test_a_slider_by_keyboard(explorer, page, name):
     assert float(handle.input_value()) > value
     page.wait_for_timeout(300)  # a new face comes from the kernel
     assert not np.array_equal(shown(explorer), before)
-    changed = {"element 3": "edits", "shift all": "shift", "face": "image"}.get(name, "step")
-    for _ in range(100):
-        if state(page)[changed] != START[changed]:
-            break
-        page.wait_for_timeout(50)
+    value = float(handle.input_value())
+    changed = {
+        "element 3": {"edits": [[3, value]]},
+        "shift all": {"shift": value},
+        "face": {"image": int(value)},
+    }
+    wait_for_state(page, **changed.get(name, {"step": value}))
     assert_as_the_kernel(page, explorer)
 
 
