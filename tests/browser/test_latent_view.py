@@ -178,8 +178,6 @@ def test_a_slider_by_keyboard(explorer, page, name):
     for _ in range(4):
         handle.press("ArrowRight")
     assert float(handle.input_value()) > value
-    page.wait_for_timeout(300)  # a new face comes from the kernel
-    assert not np.array_equal(shown(explorer), before)
     value = float(handle.input_value())
     changed = {
         "element 3": {"edits": [[3, value]]},
@@ -187,6 +185,8 @@ def test_a_slider_by_keyboard(explorer, page, name):
         "face": {"image": int(value)},
     }
     wait_for_state(page, **changed.get(name, {"step": value}))
+    explorer.locator(".course-waiting").first.wait_for(state="detached")  # for a new face
+    assert not np.array_equal(shown(explorer), before)
     assert_as_the_kernel(page, explorer)
 
 
