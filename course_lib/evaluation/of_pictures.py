@@ -53,9 +53,7 @@ def pixel_change(before: Tensor, after: Tensor, threshold: int = 40) -> PixelCha
     channels = before.shape[1]
     changed, moved = 0, 0.0
     sums, products = torch.zeros(channels).double(), torch.zeros(channels, channels).double()
-    for old, new in zip(
-        before.split(50), after.split(50), strict=True
-    ):  # doubles are large
+    for old, new in zip(before.split(50), after.split(50), strict=True):  # doubles are large
         change = new.double() - old.double()
         size = change.abs()
         changed += (size > threshold).any(dim=1).sum().item()
