@@ -1,13 +1,15 @@
-"""Where files live, how they are written whole or not at all, and how tensors that took long to
-make are kept."""
+"""Where files live, how they are written whole or not at all, by one program at a time, and how
+tensors that took long to make are kept."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 
 if TYPE_CHECKING:  # whoever only writes notebooks does not wait for PyTorch
@@ -56,6 +58,34 @@ def written_beside(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Let one program at a time make a file. Others say so and wait, then run the block too: they
+    look first whether the file is there by now.
+
+    The system lets go of the lock when its holder ends, however it ends.
+
+    Parameters
+    ----------
+    path : Path
+        The file. Its folder is made if need be.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.lock")
+    lock = FileLock(beside, poll_interval=0.2)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        print(f"Another program is making {path.name}: waiting for it.", file=sys.stderr)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # Windows removes it when it lets go, and not before
+            beside.unlink()
+        lock.release()
+
+
 def load_or_make(
     path: Path, made_by: str, make: Callable[[], "dict[str, Tensor]"]
 ) -> "dict[str, Tensor]":
@@ -63,7 +93,7 @@ def load_or_make(
 
     A file that is cut short, no safetensors file or of another recipe is noticed, by its size and
     its header. Its numbers are taken on trust: to check them all would read the whole file at
-    every load. Two processes may do this at once.
+    every load. Of two programs that want it at once, one makes it and the other waits.
 
     Parameters
     ----------
@@ -84,9 +114,12 @@ def load_or_make(
         return tensors
     from safetensors.torch import save_file
 
-    tensors = make()
-    with written_beside(path) as beside:
-        save_file(tensors, beside, {"made_by": made_by})
+    with one_at_a_time(path):
+        if (tensors := _read(path, made_by)) is not None:  # made meanwhile
+            return tensors
+        tensors = make()
+        with written_beside(path) as beside:
+            save_file(tensors, beside, {"made_by": made_by})
     return _read(path, made_by) or tensors
 
 

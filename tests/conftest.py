@@ -67,15 +67,23 @@ def find_browser() -> str | None:
     return downloaded if Path(downloaded).is_file() else None
 
 
-@pytest.fixture
-def page(chromium_path):
-    """A page in a browser of its own, which does nothing but what the test tells it."""
+@pytest.fixture(scope="module")
+def browser(chromium_path):
+    """One for all tests of a file; no longer, for Playwright keeps this thread's event loop."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
-        yield browser.new_page(viewport={"width": 1400, "height": 1000})
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A page without a past, which does nothing but what the test tells it."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    yield context.new_page()
+    context.close()
 
 
 def pytest_terminal_summary(terminalreporter):

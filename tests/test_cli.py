@@ -105,7 +105,7 @@ def test_a_notebook_that_fails_stays_as_it_was(source, what, tmp_path, monkeypat
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("command", ["execute", "slides"])
+@pytest.mark.parametrize("command", ["execute", "slides", "claims"])
 def test_a_missing_notebook_is_named(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run(monkeypatch, command, "gone.ipynb") == (
@@ -114,8 +114,8 @@ def test_a_missing_notebook_is_named(command, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", ["execute", "slides"])
-@pytest.mark.parametrize("content", [b"not JSON", b"\xff\xfe"])
+@pytest.mark.parametrize("command", ["execute", "slides", "claims"])
+@pytest.mark.parametrize("content", [b"not JSON", b"\xff\xfe", b"{}", b"[1]", b'{"nbformat": 99}'])
 def test_a_file_that_is_no_notebook_is_named(command, content, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("prose.ipynb").write_bytes(content)

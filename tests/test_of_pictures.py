@@ -158,7 +158,24 @@ def test_channel_correlation_tells_grey_points_from_coloured_ones():
     assert abs(pixel_change(before, before + noise).channel_correlation) < 0.05
     grey = before + noise[:, :1]
     assert pixel_change(before, grey).channel_correlation == pytest.approx(1)
-    assert math.isnan(pixel_change(before, before).channel_correlation)
+    for constant in (before, before + 7, before[:, :1]):
+        assert math.isnan(
+            pixel_change(before[:, : constant.shape[1]], constant).channel_correlation
+        )
+
+
+def test_pixel_change_of_many_pictures_is_that_of_all_at_once():
+    generator = torch.Generator().manual_seed(0)
+    draw = lambda: torch.randint(256, (120, 3, 5, 7), generator=generator, dtype=torch.uint8)  # noqa: E731
+    before, after = draw(), draw()
+    after[:, 1] = before[:, 1] // 2 + after[:, 0] // 2
+    change = after.double() - before.double()
+    matrix = torch.corrcoef(change.transpose(0, 1).flatten(1))
+    found = pixel_change(before, after)
+    assert found.changed == (change.abs() > 40).any(1).sum().item() / 120
+    assert found.mean_absolute == pytest.approx(change.abs().mean().item(), rel=1e-12)
+    mean = (matrix[0, 1] + matrix[0, 2] + matrix[1, 2]).item() / 3
+    assert found.channel_correlation == pytest.approx(mean, rel=1e-9)
 
 
 def test_changed_squares_counts_where_and_not_how_much():

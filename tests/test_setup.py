@@ -15,6 +15,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+pytest_plugins = ["pytester"]
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PYPI_NAME = {"matplotlib-base": "matplotlib", "pytorch-cpu": "torch"}
@@ -320,25 +322,17 @@ def test_files_come_in_the_same_order_from_every_make():
 
 
 @pytest.mark.skipif(Path("/Applications/Google Chrome.app").exists(), reason="a browser is there")
-@pytest.mark.parametrize("ci, result", [("", "1 skipped"), ("true", "1 error")])
-def test_without_a_browser_its_tests_are_loudly_skipped_but_fail_in_ci(ci, result, tmp_path):
-    run = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-p",
-            "no:cacheprovider",
-            "tests/browser",
-            "-k",
-            "run_all",
-        ],
-        cwd=ROOT,
-        env=os.environ | {"CI": ci, "PATH": "", "PLAYWRIGHT_BROWSERS_PATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert result in run.stdout, run.stdout
-    assert "No Chromium or Chrome was found" in run.stdout
-    assert ("1 TEST(S) IN A BROWSER DID NOT RUN" in run.stdout) is not bool(ci)
+@pytest.mark.parametrize("ci, result", [("", {"skipped": 1}), ("true", {"errors": 1})])
+def test_without_a_browser_its_tests_are_loudly_skipped_but_fail_in_ci(
+    ci, result, pytester, monkeypatch, tmp_path
+):
+    pytester.makeconftest((ROOT / "tests" / "conftest.py").read_text())
+    pytester.makepyfile("def test_in_a_browser(page): pass")
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
+    run = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist")
+    run.assert_outcomes(**result)
+    said = run.stdout.str()
+    assert "No Chromium or Chrome was found" in said
+    assert ("1 TEST(S) IN A BROWSER DID NOT RUN" in said) is not bool(ci)

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from functools import partial
@@ -234,7 +235,7 @@ def test_a_run_killed_at_random_moments_ends_as_one_never_killed(tmp_path):
         assert process.poll() is None, "the run ended before it could be killed: make it longer"
         process.send_signal(signal.SIGKILL)
         process.wait()
-    subprocess.run([sys.executable, script, path], check=True)
+    fit(epochs=200, checkpoint=path, resume_from=path)
     killed = training.load(path, build)
     assert len(killed.history["epoch"]) == 200
     assert_same_run(killed, fit(epochs=200))
@@ -249,18 +250,14 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "models"
 
 
+SMALL = {"epochs": 2, "batch_size": 8, "transform": whole, "device": "cpu", "progress": False}
+
+
 def cached(name="run", model=build, objective=noisy, data=None, **changes):
     """A state, and whether it was trained for it."""
     epochs = []
-    settings = {
-        "epochs": 2,
-        "batch_size": 8,
-        "transform": whole,
-        "device": "cpu",
-        "progress": False,
-    }
     state = training.fit_or_load(
-        name, model, objective, data or pictures(), **settings | changes, on_epoch=epochs.append
+        name, model, objective, data or pictures(), **SMALL | changes, on_epoch=epochs.append
     )
     return state, bool(epochs)
 
@@ -275,7 +272,7 @@ def test_fit_or_load_trains_once_and_keeps_weights_only(folder, capsys):
     assert file.stat().st_size < weights + 20_000  # the history, and random numbers' state
     again, trained = cached()
     assert not trained
-    assert capsys.readouterr().out == "run: trained before, for 2 epochs; its weights are read.\n"
+    assert "run: trained before, its weights are read: 100%" in capsys.readouterr().err
     assert_same_run(first, again)
     assert not again.model.training
     assert cached(afresh=True)[1]
@@ -402,11 +399,6 @@ def test_the_code_of_a_model_of_the_course_counts(folder, monkeypatch):
 
 
 NOTEBOOK = """
-import sys
-sys.path[:0] = {paths!r}
-import test_training as t
-from course_lib.objectives import Terms, squared_error
-
 class Objective:
     def __init__(self, names): self.names = names
     def __call__(self, model, x):
@@ -416,22 +408,30 @@ def loss(model, x):
     terms = squared_error(model, x)
     return Terms(terms.loss * 2, *terms[1:])
 
-print("trained:", t.cached(objective=Objective({{"b", "a", "c"}}))[1])
+objective = Objective({"b", "a", "c"})
+"""
+PROCESS = """
+import sys
+sys.path[:0] = {paths!r}
+import test_training as t
+for text in {texts!r}:
+    names = {{"__name__": "__main__", "Terms": t.Terms, "squared_error": t.squared_error}}
+    exec(text, names)
+    print("trained:", t.cached(objective=names["objective"])[1])
 """
 
 
 def test_another_process_knows_the_same_run_by_what_it_does(tmp_path):
-    here = Path(__file__).parent
-    script = tmp_path / "run.py"
-    source = NOTEBOOK.format(paths=[str(here), str(here.parent)])
-    edits = [
-        (source, True),
-        (source, False),
-        (source.replace("def loss", "# a remark\n\ndef loss"), False),
-        (source.replace("loss * 2", "loss * 3"), True),
+    script, here = tmp_path / "run.py", Path(__file__).parent
+    remark = NOTEBOOK.replace("def loss", "# a remark\n\ndef loss")
+    edited = NOTEBOOK.replace("loss * 2", "loss * 3")
+    runs = [
+        {NOTEBOOK: True},
+        {NOTEBOOK: False, remark: False, edited: True},
     ]
-    for number, (text, trains) in enumerate(edits):
-        script.write_text(text)
+    for number, trains in enumerate(runs):
+        paths = [str(here), str(here.parent)]
+        script.write_text(PROCESS.format(paths=paths, texts=list(trains)))
         told = subprocess.run(
             [sys.executable, "-W", "ignore", script],
             env=os.environ | {"COURSE_DATA": str(tmp_path), "PYTHONHASHSEED": str(number)},
@@ -439,7 +439,62 @@ def test_another_process_knows_the_same_run_by_what_it_does(tmp_path):
             text=True,
             check=True,
         ).stdout
-        assert told == f"trained: {trains}\n", number
+        assert told == "".join(f"trained: {each}\n" for each in trains.values()), number
+
+
+HOLDER = """
+import sys, time
+sys.path[:0] = {paths!r}
+from pathlib import Path
+import test_training as t
+here = Path(sys.argv[1])
+
+def wait(state):
+    (here / "holds").touch()
+    while not (here / "go").exists():
+        time.sleep(0.01)
+
+t.training.fit_or_load("first", t.build, t.noisy, t.pictures(), on_epoch=wait, **t.SMALL)
+(here / "go").unlink()
+(here / "holds").unlink()
+t.training.fit_or_load("second", t.build, t.noisy, t.pictures(), on_epoch=wait, **t.SMALL)
+"""
+
+
+def test_of_two_processes_one_trains_and_one_waits_until_it_is_done_or_dead(
+    folder, tmp_path, capsys
+):
+    script, here = tmp_path / "run.py", Path(__file__).parent
+    script.write_text(HOLDER.format(paths=[str(here), str(here.parent)]))
+    holder = subprocess.Popen([sys.executable, script, tmp_path])
+
+    def waits(name, then):
+        """Whether this process trained an epoch, where the other one trains first."""
+        while not (tmp_path / "holds").exists():
+            assert holder.poll() is None
+            time.sleep(0.01)
+        told = []
+
+        def once_told():
+            told.append(capsys.readouterr().err)
+            then()
+
+        epochs, timer = [], threading.Timer(1, once_told)
+        timer.start()
+        settings = SMALL | {"on_epoch": epochs.append}
+        state = training.fit_or_load(name, build, noisy, pictures(), **settings)
+        timer.join()
+        assert re.search(rf"^Another program is making {name}-\w+.safetensors: wait", told[0])
+        assert_same_run(state, fit(epochs=2))
+        return len(epochs)
+
+    try:
+        assert waits("first", (tmp_path / "go").touch) == 0
+        assert waits("second", holder.kill) == 2
+    finally:
+        holder.kill()
+        holder.wait()
+    assert sorted(re.sub("-.*", "", path.name) for path in folder.iterdir()) == ["first", "second"]
 
 
 def test_runs_of_other_names_stay(folder):

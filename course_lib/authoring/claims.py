@@ -5,8 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import nbformat
-
+from course_lib.authoring.execute import read
 from course_lib.files import written_beside
 from course_lib.lessons import MARKS, VERDICTS
 
@@ -48,10 +47,15 @@ def collect(paths: Iterable[str | Path]) -> list[Stated]:
     Returns
     -------
     list of Stated
+
+    Raises
+    ------
+    FileNotFoundError, NotebookError
+        If one of them is no notebook.
     """
     found = []
     for path in map(Path, paths):
-        for cell in nbformat.read(path, as_version=4).cells:
+        for cell in read(path).cells:
             shown = "".join(output.get("text", "") for output in cell.get("outputs", []))
             for pattern in (_CLAIM, _VERDICT):
                 for mark, sentence, result in pattern.findall(shown):

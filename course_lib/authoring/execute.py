@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
-from nbformat.reader import NotJSONError
+from nbformat import ValidationError
 
 from course_lib.files import written_beside
 
@@ -125,7 +125,11 @@ def read(path: Path) -> nbformat.NotebookNode:
         raise FileNotFoundError(f"There is no notebook {path}; give the path of an .ipynb file.")
     try:
         return nbformat.read(path, as_version=4)
-    except (NotJSONError, UnicodeDecodeError) as error:
+    except (
+        ValueError,
+        ValidationError,
+        AttributeError,
+    ) as error:  # no text, no JSON, or other JSON
         raise NotebookError(f"{path} is no notebook: give the path of an .ipynb file.") from error
 
 

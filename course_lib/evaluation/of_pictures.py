@@ -40,16 +40,26 @@ def pixel_change(before: Tensor, after: Tensor, threshold: int = 40) -> PixelCha
     ValueError
         If the two are not uint8 pictures of one shape.
     """
-    change = _change("pixel_change", before, after)
-    changed = (change.abs() > threshold).any(dim=1).sum().item() / len(change)
-    channels = change.transpose(0, 1).flatten(1)
-    if len(channels) > 1 and (channels.std(1) > 0).all():
-        matrix = torch.corrcoef(channels)
-        pairs = [matrix[a, b] for a, b in combinations(range(len(channels)), 2)]
-        correlation = torch.stack(pairs).mean().item()
-    else:
-        correlation = float("nan")
-    return PixelChange(changed, change.abs().mean().item(), correlation)
+    _check("pixel_change", before, after)
+    channels = before.shape[1]
+    changed, moved = 0, 0.0
+    sums, products = torch.zeros(channels).double(), torch.zeros(channels, channels).double()
+    for old, new in zip(before.split(50), after.split(50), strict=True):  # doubles are large
+        change = new.double() - old.double()
+        size = change.abs()
+        changed += (size > threshold).any(dim=1).sum().item()
+        moved += size.sum().item()
+        by_channel = change.transpose(0, 1).flatten(1)
+        sums += by_channel.sum(1).cpu()
+        products += (by_channel @ by_channel.T).cpu()
+    # All sums are of whole numbers, and exact: a channel that does not vary has the variance 0.
+    count = before.numel() // channels
+    covariance = products * count - sums.outer(sums)
+    spread = covariance.diagonal().sqrt()
+    matrix = covariance / spread.outer(spread)
+    pairs = [matrix[a, b] for a, b in combinations(range(channels), 2)]
+    correlation = torch.stack(pairs).mean().item() if pairs else float("nan")
+    return PixelChange(changed / len(before), moved / before.numel(), correlation)
 
 
 def changed_squares(before: Tensor, after: Tensor, size: int = 8, threshold: int = 40) -> Tensor:
@@ -74,7 +84,8 @@ def changed_squares(before: Tensor, after: Tensor, size: int = 8, threshold: int
     ValueError
         If the two are not uint8 pictures of one shape, or squares do not fill them.
     """
-    change = _change("changed_squares", before, after)
+    _check("changed_squares", before, after)
+    change = after.float() - before.float()
     if change.shape[2] % size or change.shape[3] % size:
         raise ValueError(
             f"Pictures of {change.shape[2]} × {change.shape[3]} are not filled by squares of "
@@ -84,7 +95,7 @@ def changed_squares(before: Tensor, after: Tensor, size: int = 8, threshold: int
     return (most > threshold).sum((1, 2, 3))
 
 
-def _change(function: str, before: Tensor, after: Tensor) -> Tensor:
+def _check(function: str, before: Tensor, after: Tensor) -> None:
     if (
         before.shape != after.shape
         or before.ndim != 4
@@ -95,7 +106,6 @@ def _change(function: str, before: Tensor, after: Tensor) -> Tensor:
             f"{tuple(after.shape)}, but expects two uint8 batches (N, C, H, W) of one shape: use "
             "transforms.to_image on both."
         )
-    return after.double() - before.double()
 
 
 def distance_to_nearest(pictures: Tensor, others: Tensor) -> Tensor:

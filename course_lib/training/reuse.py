@@ -3,12 +3,14 @@
 import re
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from inspect import signature
 
 from torch import nn
+from tqdm.auto import tqdm
 
-from course_lib.files import data_folder
+from course_lib.files import data_folder, one_at_a_time
 from course_lib.training import checkpoints
 from course_lib.training.checkpoints import Mismatch, State
 from course_lib.training.fingerprint import fingerprint
@@ -31,7 +33,8 @@ def fit_or_load(
     It is the same run only if everything is the same that its numbers depend on: starting
     weights, objective and network down to their code, pictures, settings (see `fingerprint`).
     Otherwise it trains, says what differs, and replaces the stored run of that name; where it only
-    reads, it says that too. A run that was interrupted or killed goes on from its last epoch.
+    reads, it says that too. A run that was interrupted or killed goes on from its last epoch. While
+    another program trains it, this one waits.
 
     Parameters
     ----------
@@ -63,30 +66,45 @@ def fit_or_load(
         network = model if isinstance(model, nn.Module) else model()
     settled = identity(network, **asked.arguments) | {"epochs": epochs}
     path = data_folder() / "models" / f"{name}-{fingerprint(settled)}.safetensors"
-    others = [
-        file
-        for file in path.parent.glob("*.safetensors")
-        if re.fullmatch(re.escape(name) + "-[0-9a-f]{16}", file.stem) and file != path
-    ]
-    train = partial(fit, model, objective, data, epochs=epochs, checkpoint=path, **settings)
-    try:
-        if afresh:
+
+    def kept() -> State | None:
+        """The run, if it is there and finished; Mismatch if its file is damaged."""
+        if not (path.exists() and checkpoints.is_finished(path)):
+            return None
+        state = checkpoints.load(path, network)
+        # A bar where one would have run: no output that depends on what lies in a folder.
+        style = f"{name}: trained before, its weights are read: {{percentage:3.0f}}%|{{bar}}|"
+        shown = asked.arguments["progress"]
+        tqdm(total=epochs, initial=epochs, bar_format=style, disable=not shown).close()
+        return state
+
+    with suppress(Mismatch):  # which is told below
+        if not afresh and (state := kept()) is not None:
+            return state
+    with one_at_a_time(path):
+        others = [
+            file
+            for file in path.parent.glob("*.safetensors")
+            if re.fullmatch(re.escape(name) + "-[0-9a-f]{16}", file.stem) and file != path
+        ]
+        train = partial(fit, model, objective, data, epochs=epochs, checkpoint=path, **settings)
+        try:
+            if afresh:
+                state = train()
+            elif (state := kept()) is not None:  # by now
+                return state
+            elif path.exists():
+                state = train(resume_from=path)
+            else:
+                for other in others[:1]:
+                    checkpoints.check_same_run(other, settled)
+                state = train()
+        except Mismatch as reason:
+            warnings.warn(f"{reason} Training afresh.", stacklevel=2)
             state = train()
-        elif not path.exists():
-            for other in others[:1]:
-                checkpoints.check_same_run(other, settled)
-            state = train()
-        elif checkpoints.is_finished(path):
-            print(f"{name}: trained before, for {epochs} epochs; its weights are read.")
-            return checkpoints.load(path, network)
-        else:
-            state = train(resume_from=path)
-    except Mismatch as reason:
-        warnings.warn(f"{reason} Training afresh.", stacklevel=2)
-        state = train()
-    if len(state.history.get("epoch", [])) == epochs:
-        state.optimizer.state.clear()
-        checkpoints.save(state, path)
-        for other in others:
-            other.unlink(missing_ok=True)
+        if len(state.history.get("epoch", [])) == epochs:
+            state.optimizer.state.clear()
+            checkpoints.save(state, path)
+            for other in others:
+                other.unlink(missing_ok=True)
     return state

@@ -21,20 +21,21 @@ IN_KERNEL = """async code => {
 }"""
 
 
-def write(folder: Path, *cells: str) -> str:
+def write(folder: Path, *cells: str, name: str = "made.ipynb") -> str:
     """Write a notebook of code cells into a folder's ``notebooks``; returns its name."""
     (folder / "notebooks").mkdir(exist_ok=True)
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     notebook = new_notebook(
         cells=[new_code_cell(source) for source in cells], metadata={"kernelspec": kernel}
     )
-    nbformat.write(notebook, folder / "notebooks" / "made.ipynb")
-    return "made.ipynb"
+    nbformat.write(notebook, folder / "notebooks" / name)
+    return name
 
 
 def open_in(page, lab: dict, name: str) -> None:
-    """Open a notebook and wait for its kernel."""
-    page.goto(f"{lab['url']}lab/tree/notebooks/{name}?token={lab['token']}")
+    """Open a notebook in a workspace of its own, without others' tabs; wait for its kernel."""
+    workspace = name.partition(".")[0]
+    page.goto(f"{lab['url']}lab/workspaces/{workspace}/tree/notebooks/{name}?token={lab['token']}")
     page.wait_for_function(f"() => ({KERNEL})() === 'idle'", timeout=120 * SECOND)
 
 
@@ -47,6 +48,12 @@ def run_all(page) -> None:
 def in_kernel(page, code: str) -> str:
     """What a line of Python prints in the notebook's kernel."""
     return page.evaluate(IN_KERNEL, code)
+
+
+def shut_down(page) -> None:
+    """End the notebook's kernel, and leave."""
+    page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    page.context.close()
 
 
 def set_theme(page, theme: str) -> None:

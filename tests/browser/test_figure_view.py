@@ -1,12 +1,13 @@
 """An explorer whose figure the kernel draws, in JupyterLab: by mouse, by keyboard, in a hurry."""
 
+from pathlib import Path
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser import notebook
-from tests.browser.lab import ROOT, jupyterlab
+from tests.browser.lab import ROOT
 from tests.browser.test_lab import SECOND
-from tests.conftest import FLAGS
 
 pytestmark = pytest.mark.browser
 
@@ -58,23 +59,17 @@ STILL = """() => jupyterapp.shell.currentWidget.content.widgets[1].model.outputs
 
 
 @pytest.fixture(scope="module")
-def page(chromium_path, tmp_path_factory):
-    """One lab and one page for all tests here."""
-    from playwright.sync_api import sync_playwright
-
-    folder = tmp_path_factory.mktemp("lab")
-    name = notebook.write(folder, DRAW, EXPLORER, MANY)
-    expose = "--LabApp.expose_app_in_browser=True"
-    with jupyterlab(folder, expose) as lab, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1366, "height": 768})
-        page.errors = []
-        page.on("pageerror", lambda error: page.errors.append(str(error)))
-        notebook.open_in(page, lab, name)
-        notebook.run_all(page)
-        page.locator(".course-explorer img").first.wait_for()
-        yield page
-        browser.close()
+def page(browser, lab):
+    """One page for all tests here."""
+    name = notebook.write(Path(lab["root_dir"]), DRAW, EXPLORER, MANY, name="figure.ipynb")
+    page = browser.new_page(viewport={"width": 1366, "height": 768})
+    page.errors = []
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    notebook.open_in(page, lab, name)
+    notebook.run_all(page)
+    page.locator(".course-explorer img").first.wait_for()
+    yield page
+    notebook.shut_down(page)
 
 
 @pytest.fixture

@@ -181,7 +181,8 @@ def test_without_a_kernel_no_other_faces_numbers_are_shown(open_view, travels):
 def test_an_error_of_the_kernel_is_said_and_the_view_asks_again(open_view):
     kernel, element = open_view()
     slider(element, "face").press("ArrowRight")
-    assert [content["kind"] for content in kernel.take() if "kind" in content] == ["want"]
+    kinds = [content["kind"] for content in kernel.take() if "kind" in content]
+    assert [kind for kind in kinds if kind != "rest"] == ["want"]  # a slow machine rests in between
     kernel.tell({"kind": "error", "text": "RuntimeError: no memory left"})
     alert = element.locator("[role=alert]")
     assert alert.inner_text() == "The kernel could not answer. RuntimeError: no memory left"

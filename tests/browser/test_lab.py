@@ -1,20 +1,17 @@
 """The course as a student meets it: `make lab`, Run All, and a hand on a slider."""
 
-import shutil
-import subprocess
+import re
 import urllib.error
 import urllib.request
 
 import psutil
 import pytest
 
-from tests.browser.lab import ROOT, commands, jupyterlab
+from tests.browser.lab import ROOT
 
-NOTEBOOK = "03_edit_the_latent.ipynb"
-ELEMENT = 3  # the explorer in that notebook has a slider for it
+NOTEBOOK = "00_start_here.ipynb"  # the one that `make lab` opens
 SCREENSHOTS = ROOT / "build" / "screenshots"
 SECOND = 1000  # Playwright counts milliseconds
-EXPOSE = "--LabApp.expose_app_in_browser=True"  # lets the test ask what the notebook holds
 
 CELLS = """() => jupyterapp.shell.currentWidget.content.widgets
     .filter(cell => cell.model.type === 'code' && cell.model.sharedModel.getSource().trim())
@@ -48,50 +45,38 @@ PIXELS = "canvas => canvas.toDataURL()"
 TWO_FRAMES = "() => new Promise(f => requestAnimationFrame(() => requestAnimationFrame(f)))"
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """The course's notebooks, and a student's copies as `make lab` makes them."""
-    originals = tmp_path / "notebooks"
-    shutil.copytree(ROOT / "notebooks", originals, ignore=shutil.ignore_patterns("mine"))
-    [make_copies, _] = commands()
-    subprocess.run(make_copies, cwd=tmp_path, check=True)
-    return tmp_path
+def test_only_this_machine_and_only_with_the_token(lab):
+    listening = [
+        connection.laddr.ip
+        for connection in psutil.Process(lab["pid"]).net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert set(listening) == {"127.0.0.1"}
 
+    def status(path: str, **headers: str) -> int | str:
+        request = urllib.request.Request(lab["url"] + path, headers=headers)
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return "login" if "/login" in answer.url else answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
 
-def test_only_this_machine_and_only_with_the_token(tmp_path):
-    with jupyterlab(tmp_path) as lab:
-        listening = [
-            connection.laddr.ip
-            for connection in psutil.Process(lab["pid"]).net_connections("tcp")
-            if connection.status == psutil.CONN_LISTEN
-        ]
-        assert set(listening) == {"127.0.0.1"}
-
-        def status(path: str, **headers: str) -> int | str:
-            request = urllib.request.Request(lab["url"] + path, headers=headers)
-            try:
-                with urllib.request.urlopen(request) as answer:
-                    return "login" if "/login" in answer.url else answer.status
-            except urllib.error.HTTPError as error:
-                return error.code
-
-        assert len(lab["token"]) >= 32
-        assert status("lab") == "login"
-        assert status("api/contents") == status("api/contents?token=guess") == 403
-        assert status("api/contents", Authorization=f"token {lab['token']}") == 200
+    assert len(lab["token"]) >= 32
+    assert status("lab") == "login"
+    assert status("api/contents") == status("api/contents?token=guess") == 403
+    assert status("api/contents", Authorization=f"token {lab['token']}") == 200
 
 
 @pytest.mark.browser
-def test_a_student_starts_in_a_copy_without_answers_and_goes_on_to_the_next(folder, page):
-    with jupyterlab(folder, EXPOSE) as lab:
-        page.goto(f"{lab['url']}?token={lab['token']}")
-        wait_for_file(page, "notebooks/mine/00_start_here.ipynb")
-        cells = page.evaluate(CELLS)
-        assert len(cells) > 10
-        assert all(cell["count"] is None and not cell["outputs"] for cell in cells)
-        page.evaluate(SHOW_MAP)
-        page.get_by_role("link", name="1 · Faces and transforms").first.click()
-        wait_for_file(page, "notebooks/mine/01_faces_and_transforms.ipynb")
+def test_a_student_starts_in_a_copy_without_answers_and_goes_on_to_the_next(lab, page):
+    page.goto(f"{lab['url']}?token={lab['token']}")
+    wait_for_file(page, "notebooks/mine/00_start_here.ipynb")
+    cells = page.evaluate(CELLS)
+    assert len(cells) > 10
+    assert all(cell["count"] is None and not cell["outputs"] for cell in cells)
+    page.evaluate(SHOW_MAP)
+    page.get_by_role("link", name="1 · Faces and transforms").first.click()
+    wait_for_file(page, "notebooks/mine/01_faces_and_transforms.ipynb")
 
 
 def wait_for_file(page, path: str):
@@ -100,12 +85,11 @@ def wait_for_file(page, path: str):
 
 
 @pytest.mark.browser
-def test_run_all_and_a_slider_that_moves_the_picture(folder, page):
-    with jupyterlab(folder, EXPOSE) as lab:
-        page.goto(f"{lab['url']}lab/tree/notebooks/mine/{NOTEBOOK}?token={lab['token']}")
-        page.wait_for_function(f"() => ({KERNEL})() === 'idle'", timeout=120 * SECOND)
-        run_all(page)
-        explore(page)
+def test_run_all_and_a_slider_that_moves_the_picture(lab, page):
+    page.goto(f"{lab['url']}lab/tree/notebooks/mine/{NOTEBOOK}?token={lab['token']}")
+    page.wait_for_function(f"() => ({KERNEL})() === 'idle'", timeout=120 * SECOND)
+    run_all(page)
+    explore(page)
 
 
 def run_all(page):
@@ -124,7 +108,8 @@ def explore(page):
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page.evaluate(SHOW_EXPLORER)
     explorer = page.locator(".course-latent").first
-    slider = explorer.get_by_role("slider", name=f"element {ELEMENT}")
+    slider = explorer.get_by_role("slider", name=re.compile(r"^element \d+$")).first
+    element = slider.evaluate("input => input.labels[0].textContent").removeprefix("element ")
     canvases = explorer.locator("section canvas")
     canvases.nth(4).wait_for()  # the map, which comes with the decoder
 
@@ -134,7 +119,7 @@ def explore(page):
 
     slider.scroll_into_view_if_needed()
     reset = explorer.get_by_role("button", name="Reset")
-    reset.click()  # the notebook shows its explorer with the homework's edit
+    reset.click()  # the notebook shows its explorer with an edit
     untouched = pixels()
     assert untouched == pixels(1)
     assert "latent[:" not in explorer.locator("pre").inner_text()
@@ -149,7 +134,7 @@ def explore(page):
     dragged, low = pixels(), float(slider.input_value())
     assert low < -5
     assert dragged != untouched
-    assert f"latent[:, {ELEMENT}] = {low:g}" in explorer.locator("pre").inner_text()
+    assert f"latent[:, {element}] = {low:g}" in explorer.locator("pre").inner_text()
     page.screenshot(path=SCREENSHOTS / "explorer-dragged.png")
 
     for _ in range(5):

@@ -2,15 +2,15 @@
 
 import base64
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser import notebook
-from tests.browser.lab import ROOT, jupyterlab
+from tests.browser.lab import ROOT
 from tests.browser.test_lab import SECOND
-from tests.conftest import FLAGS
 
 pytestmark = pytest.mark.browser
 
@@ -76,26 +76,20 @@ TWO_FRAMES = "() => new Promise(f => requestAnimationFrame(() => requestAnimatio
 
 
 @pytest.fixture(scope="module")
-def page(chromium_path, tmp_path_factory):
-    """One lab and one page for all tests here; each starts from the untouched explorer."""
-    from playwright.sync_api import sync_playwright
-
-    folder = tmp_path_factory.mktemp("lab")
-    name = notebook.write(folder, MODELS, EXPLORER, SECOND_ONE)
-    expose = "--LabApp.expose_app_in_browser=True"
-    with jupyterlab(folder, expose) as lab, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
-        context = browser.new_context(viewport={"width": 1366, "height": 768})
-        context.grant_permissions(["clipboard-read", "clipboard-write"])
-        page = context.new_page()
-        page.errors = []
-        page.on("pageerror", lambda error: page.errors.append(str(error)))
-        notebook.open_in(page, lab, name)
-        notebook.run_all(page)
-        page.locator(".course-explorer").nth(1).wait_for()
-        page.locator(".course-map").nth(1).wait_for()
-        yield page
-        browser.close()
+def page(browser, lab):
+    """One page for all tests here; each starts from the untouched explorer."""
+    name = notebook.write(Path(lab["root_dir"]), MODELS, EXPLORER, SECOND_ONE, name="latent.ipynb")
+    context = browser.new_context(viewport={"width": 1366, "height": 768})
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.errors = []
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    notebook.open_in(page, lab, name)
+    notebook.run_all(page)
+    page.locator(".course-explorer").nth(1).wait_for()
+    page.locator(".course-map").nth(1).wait_for()
+    yield page
+    notebook.shut_down(page)
 
 
 @pytest.fixture
@@ -184,11 +178,14 @@ def test_a_slider_by_keyboard(explorer, page, name):
     for _ in range(4):
         handle.press("ArrowRight")
     assert float(handle.input_value()) > value
-    changed = {"element 3": "edits", "shift all": "shift", "face": "image"}.get(name, "step")
-    for _ in range(100):
-        if state(page)[changed] != START[changed] and not np.array_equal(shown(explorer), before):
-            break
-        page.wait_for_timeout(50)  # a new face comes from the kernel
+    value = float(handle.input_value())
+    changed = {
+        "element 3": {"edits": [[3, value]]},
+        "shift all": {"shift": value},
+        "face": {"image": int(value)},
+    }
+    wait_for_state(page, **changed.get(name, {"step": value}))
+    explorer.locator(".course-waiting").first.wait_for(state="detached")  # for a new face
     assert not np.array_equal(shown(explorer), before)
     assert_as_the_kernel(page, explorer)
 

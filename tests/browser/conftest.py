@@ -1,0 +1,22 @@
+"""One JupyterLab for all tests in a browser: what is open in it, each of them opens itself."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from tests.browser.lab import ROOT, commands, jupyterlab
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory) -> dict:
+    """What the server tells about itself; it serves the course, with copies as `make lab` makes
+    them."""
+    folder = tmp_path_factory.mktemp("lab")
+    without = shutil.ignore_patterns("mine", ".ipynb_checkpoints")
+    shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=without)
+    [make_copies, _] = commands()
+    subprocess.run(make_copies, cwd=folder, check=True)
+    # The option lets a test ask what the notebook on a page holds.
+    with jupyterlab(folder, "--LabApp.expose_app_in_browser=True") as lab:
+        yield lab
