@@ -270,7 +270,7 @@ def test_fit_or_load_trains_once_and_keeps_weights_only(folder, capsys):
     assert re.fullmatch("run-[0-9a-f]{16}.safetensors", file.name)
     weights = sum(t.nbytes for t in first.model.state_dict().values())
     assert file.stat().st_size < weights + 20_000  # the history, and random numbers' state
-    again, trained = cached()
+    again, trained = cached(progress=True)
     assert not trained
     assert "run: trained before, its weights are read: 100%" in capsys.readouterr().err
     assert_same_run(first, again)
