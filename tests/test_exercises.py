@@ -19,6 +19,7 @@ from course_lib.exercises.exercise import (
     Wrong,
 )
 from course_lib.lessons import record
+from course_lib.lessons.say import WIDTH, wrapped
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 BY_NOTEBOOK = exercises.all_exercises()
@@ -59,7 +60,8 @@ def test_each_wrong_answer_gets_its_own_message(exercise, capsys):
     assert len(set(messages.values())) == len(messages)
     for answer, message in messages.items():
         exercise.check(answer)
-        assert capsys.readouterr().out == f"{ON_THE_WAY} {exercise.name}: {message}\n"
+        expected = wrapped(f"{ON_THE_WAY} {exercise.name}: {message}")
+        assert capsys.readouterr().out == f"{expected}\n"
     assert not record.entry("exercises", exercise.name).get("solved")
 
 
@@ -142,7 +144,7 @@ def test_the_solution_opens_after_three_different_attempts(formula, capsys):
     formula.check(lambda x: None)  # no attempt
     capsys.readouterr()
     formula.show_solution()
-    assert "you have made 2" in capsys.readouterr().out
+    assert "you have made 2" in " ".join(capsys.readouterr().out.split())
     formula.check(lambda x: x / 2)
     capsys.readouterr()
     formula.show_solution()
@@ -205,3 +207,11 @@ def test_progress_counts_what_was_done(capsys):
     assert after.loc["predictions", ["solved", "of"]].tolist() == [1, 1]
     exercises.reset()
     assert exercises.progress()["solved"].sum() == 0
+
+
+def test_long_messages_are_broken_between_words_and_code_is_not(formula, capsys):
+    formula.wrong[0] = Wrong("the square of it is " + "far " * 40 + "away.", lambda x: x**2)
+    out = check(formula, lambda x: x**2, capsys)
+    assert max(map(len, out.splitlines())) <= WIDTH < len(out)
+    assert set(out.split()) <= {"◐", "double:", *formula.wrong[0].message.split()}
+    assert wrapped("one\n\ntwo") == "one\n\ntwo"

@@ -75,6 +75,8 @@ def test_grid_and_comparison_name_their_rows_in_picture_and_description():
     assert {"AE", "VAE, calibrated,\nN(0, I)"} <= {text.get_text() for text in figure.texts}
     titled = plots.grid(pictures(3), columns=2, rows=["AE", "GAN"], titles=["a", "b", "c"])
     assert titled.alt == "3 pictures in rows of 2: AE: a, b; GAN: c."
+    above = plots.grid(pictures(4), columns=2, rows=["AE", "GAN"], titles=["a", "b", "", ""])
+    assert above.alt == "4 pictures in rows of 2: AE: a, b; GAN."
 
     columns = {"original": pictures(2), "copy": pictures(2)}
     figure = plots.comparison(columns, rows=["AE", "GAN"], numbers={"copy": [1, 2]})
@@ -178,6 +180,13 @@ def test_an_unknown_name_gets_the_next_colour_that_no_system_has():
     assert [bar.get_facecolor() for bar in bars] == [to_rgba(colour) for colour in drawn]
     points = plots.scatter(dict.fromkeys(names, (1, 2)), "x", "y").axes[0].collections
     assert [tuple(one.get_facecolor()[0]) for one in points] == [to_rgba(c) for c in drawn]
+
+
+def test_more_bars_than_colours_are_all_of_one():
+    names = [*"abcdefgh", "AE"]
+    bars = plots.bars(dict.fromkeys(names, 1), "y").axes[0].patches
+    expected = [plots.colour("anything")] * 8 + [plots.colour("AE")]
+    assert [bar.get_facecolor() for bar in bars] == [to_rgba(colour) for colour in expected]
 
 
 def test_bars_are_means_with_a_dot_for_each_seed_and_a_number():

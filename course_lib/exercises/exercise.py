@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from course_lib.lessons import record
+from course_lib.lessons.say import say, wrapped
 
 HONEST = 3  # attempts until the solution can be opened
 UNTOUCHED, ON_THE_WAY, RIGHT = "○", "◐", "●"
@@ -74,7 +75,7 @@ class Exercise:
         solved_before = kept.get("solved", False)
         record.keep("exercises", self.name, tried=tried, attempts=len(tried),
                     solved=solved or solved_before)  # fmt: skip
-        print(f"{RIGHT if solved else ON_THE_WAY} {self.name}: {message}")
+        say(f"{RIGHT if solved else ON_THE_WAY} {self.name}: {message}")
 
     def hint(self) -> None:
         """Print the next hint; after the last one, all of them again."""
@@ -84,9 +85,9 @@ class Exercise:
         given = record.entry("exercises", self.name).get("hints", 0)
         if given < len(self.hints):
             record.keep("exercises", self.name, hints=given + 1)
-            print(f"Hint {given + 1} of {len(self.hints)}: {self.hints[given]}")
+            say(f"Hint {given + 1} of {len(self.hints)}: {self.hints[given]}")
         else:
-            print("All hints:", *self.hints, sep="\n- ")
+            say("\n- ".join(["All hints:", *self.hints]))
 
     def show_solution(self) -> None:
         """Print the solution, once it has been solved or honestly tried."""
@@ -94,8 +95,8 @@ class Exercise:
         if kept.get("solved") or kept.get("attempts", 0) >= HONEST:
             print(self._solution())
         else:
-            print(f"The solution opens after {HONEST} different attempts, or once you have found "
-                  f"it; you have made {kept.get('attempts', 0)}. hint() helps.")  # fmt: skip
+            say(f"The solution opens after {HONEST} different attempts, or once you have found "
+                f"it; you have made {kept.get('attempts', 0)}. hint() helps.")  # fmt: skip
 
     def _untouched(self, answer) -> bool:
         raise NotImplementedError
@@ -227,7 +228,7 @@ class Number(Exercise):
         return abs(given - number) <= self.within * (abs(number) or 1)
 
     def _solution(self) -> str:
-        return f"{self.value():.4g} {self.unit}".rstrip() + f". {self.solution}"
+        return wrapped(f"{self.value():.4g} {self.unit}".rstrip() + f". {self.solution}")
 
 
 @dataclass
@@ -261,7 +262,7 @@ class Words(Exercise):
         return True, "\n".join(lines), said
 
     def _solution(self) -> str:
-        return self.answer
+        return wrapped(self.answer)
 
 
 def alike(given: Any, expected: Any) -> bool:

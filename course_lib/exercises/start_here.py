@@ -73,11 +73,11 @@ def _used(codes):
 
 
 def _codes(generator):
-    """Twelve faces' codes of nine elements, some of which are zero for every face."""
-    codes = torch.randn(12, 9, generator=generator).relu()
+    """Twelve faces' codes of eleven elements, some of which are zero for every face."""
+    codes = torch.randn(12, 11, generator=generator).relu()
     codes[:, :2] += 0.1  # never zero
-    silent = int(torch.randint(1, 5, (), generator=generator))
-    codes[:, 2 + torch.randperm(7, generator=generator)[:silent]] = 0
+    silent = int(torch.randint(3, 6, (), generator=generator))
+    codes[:, 2 + torch.randperm(9, generator=generator)[:silent]] = 0
     return (codes,)
 
 

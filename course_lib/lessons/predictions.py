@@ -6,6 +6,7 @@ from html import escape
 import ipywidgets as w
 
 from course_lib.lessons import record
+from course_lib.lessons.say import say
 from course_lib.plots import AltFigure, curve
 
 NONE = "You locked in no prediction."
@@ -58,10 +59,10 @@ class Question(w.VBox):
     def _print(self, right: bool, agrees: str, differs: str, truth: str, because: str) -> None:
         """Say how the answer fares, and keep it."""
         if self.answer is None:
-            print(NONE, truth, because)
+            say(NONE, truth, because)
             return
         record.keep("predictions", self.question, right=right)
-        print(agrees if right else f"{differs} {truth}", because)
+        say(agrees if right else f"{differs} {truth}", because)
 
 
 class Prediction(Question):

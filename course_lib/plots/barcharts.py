@@ -16,7 +16,7 @@ from course_lib.plots.figure import (
     number,
     wrapped,
 )
-from course_lib.plots.palette import styles
+from course_lib.plots.palette import COLOURS, styles
 
 HATCHES = ("", "//", "..", "xx", "\\\\", "--")
 WIDEST = 9.6  # inches: what a slide of 1280 pixels shows without making it smaller
@@ -66,7 +66,10 @@ def bars(
         raise ValueError("bars got nothing to draw: pass at least one name with its number.")
 
     names = list(dict.fromkeys(name for members in groups.values() for name in members))
-    looks, hatches = styles(names), dict(zip(names, cycle(HATCHES), strict=False))
+    looks = styles(names)
+    if not grouped and len(names) > len(COLOURS):  # colours would come round again, and mislead
+        looks = {name: styles([name])[name] for name in names}
+    hatches = dict(zip(names, cycle(HATCHES), strict=False))
     count = sum(map(len, groups.values()))
     inches = max(3.6, 0.55 * count, 1.1 * len(groups))
     inches = min(inches, WIDEST - 1 - 1.6 * grouped)  # beside it stand the axis and the legend
