@@ -247,9 +247,7 @@ def test_the_view_gets_the_map(make):
     tensors, facts = ask(explorer)
     atlas = explorer.atlases["VAE"]
     assert torch.equal(tensors["1/atlas/picture"], atlas.picture)
-    assert torch.equal(
-        tensors["1/plane"], decoders.along(explorer.models["VAE"], atlas.directions)
-    )
+    assert torch.equal(tensors["1/plane"], decoders.along(explorer.models["VAE"], atlas.directions))
     assert facts[1]["atlas"]["activity"] == atlas.activity.tolist()
     assert facts[0]["atlas"]["tracks"] == explorer.atlases["AE"].tracks[:LATENT]
     assert {"1/density/means", "1/density/rows", "1/atlas/codes"} <= tensors.keys()
