@@ -275,7 +275,7 @@ def test_fit_or_load_trains_once_and_keeps_weights_only(folder, capsys):
     assert file.stat().st_size < weights + 20_000  # the history, and random numbers' state
     again, trained = cached()
     assert not trained
-    assert capsys.readouterr().out == "run: trained before, for 2 epochs; its weights are read.\n"
+    assert capsys.readouterr().out == "run: trained before (epochs=2), its weights are read.\n"
     assert_same_run(first, again)
     assert not again.model.training
     assert cached(afresh=True)[1]

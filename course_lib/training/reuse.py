@@ -77,7 +77,7 @@ def fit_or_load(
                 checkpoints.check_same_run(other, settled)
             state = train()
         elif checkpoints.is_finished(path):
-            print(f"{name}: trained before, for {epochs} epochs; its weights are read.")
+            print(f"{name}: trained before (epochs={epochs}), its weights are read.")
             return checkpoints.load(path, network)
         else:
             state = train(resume_from=path)
