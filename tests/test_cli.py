@@ -80,6 +80,17 @@ def test_executing_keeps_the_outputs_and_nothing_that_changes_by_itself(executed
     assert widget.outputs[0].metadata == {"widget": True}
 
 
+def test_what_an_output_widget_shows_is_not_stored(tmp_path):
+    """As `ipywidgets.interact` makes one: it runs, and its outputs stay in the kernel."""
+    interact = "import ipywidgets\nipywidgets.interact(lambda x: x + 1, x=3);"
+    path = write(tmp_path / "mine.ipynb", [new_code_cell(interact)])
+    execute.execute(path)
+    notebook = nbformat.read(path, as_version=4)
+    [output] = notebook.cells[0].outputs
+    assert output.data == {"text/plain": "interactive (run the notebook to use it)"}
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+
+
 def test_executing_again_gives_the_same_file(executed, tmp_path, monkeypatch, capsys):
     again = shutil.copy(executed, tmp_path)
     assert run(monkeypatch, "execute", again) == 0

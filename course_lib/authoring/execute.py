@@ -95,7 +95,6 @@ def execute(path: str | os.PathLike, *, timeout: int = 600) -> None:
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_start=note_cell,
         record_timing=False,
-        store_widget_state=False,
         extra_arguments=["--log-level=ERROR"],
         coalesce_streams=True,  # how prints are cut into pieces depends on timing
     )

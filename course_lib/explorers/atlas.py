@@ -67,7 +67,11 @@ class Atlas(NamedTuple):
 
 
 def chart(
-    model: nn.Module, x: Tensor, factors: Mapping[str, Tensor] | None = None, seed: int = 0
+    model: nn.Module,
+    x: Tensor,
+    factors: Mapping[str, Tensor] | None = None,
+    seed: int = 0,
+    transform: nn.Module | None = None,
 ) -> Atlas:
     """Draw the map of a model's codes.
 
@@ -76,11 +80,14 @@ def chart(
     model : nn.Module
         With ``encode``, of a posterior the mean counts, and ``decode``.
     x : Tensor
-        Training pictures (n, C, H, W), as the model takes them; a thousand or two.
+        Training pictures (n, C, H, W), as `transform` takes them, or the model if there is none; a
+        thousand or two.
     factors : mapping from name to Tensor, optional
         Numbers (n,) that the pictures were drawn from.
     seed : int
         Of the fits.
+    transform : nn.Module, optional
+        Done batch by batch: all at once, the pictures would be large.
 
     Returns
     -------
@@ -96,7 +103,7 @@ def chart(
             f"A map of {len(x)} training pictures says little: pass 50 or more, a thousand if "
             "there are."
         )
-    codes = encode(model, x)
+    codes = encode(model, x, transform)
     n, k = codes.shape
     held_out = torch.arange(n) % 5 == 4
     kept, others = codes[~held_out], codes[held_out]

@@ -374,8 +374,10 @@ def _atlases(models, transform, training, factors) -> dict[str, Atlas]:
         factors = dict(zip(FACTORS, factors.T, strict=True))
     if factors is not None:
         factors = {name: values[:MOST_TRAINING] for name, values in factors.items()}
-    x = transform(training[:MOST_TRAINING])
-    return {name: chart(model, x, factors) for name, model in models.items()}
+    images = training[:MOST_TRAINING]
+    return {
+        name: chart(model, images, factors, transform=transform) for name, model in models.items()
+    }
 
 
 def _atlas_tensors(atlas: Atlas) -> dict[str, Tensor]:
