@@ -124,8 +124,8 @@ two_bugs = BugHunt(
             lambda x, y, m, v: _loss(x, y, m, v) + (1 / x.shape[1] - 0.5) * (x - y).square().sum(1),
         ),
         Wrong(
-            "you summed over the batch too: every picture has a bound of its own, and with a larger "
-            "batch your steps would be larger.",
+            "you summed over the batch too: every picture has a bound of its own, and with a "
+            "larger batch your steps would be larger.",
             lambda x, y, m, v: _loss(x, y, m, v).sum(),
         ),
     ],

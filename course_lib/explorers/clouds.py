@@ -13,7 +13,9 @@ from course_lib.models import FullyConnectedVAE
 from course_lib.plots.figure import DPI, FONT_SIZE, GAP, AltFigure, as_pictures, strip
 from course_lib.plots.palette import FREE, colour
 
-LINE = torch.linspace(-4, 4, 801)  # where the prior N(0, 1) has nearly all of its draws
+LINE = torch.linspace(
+    -4, 4, 801, dtype=torch.float64
+)  # where the prior N(0, 1) has nearly all of its draws
 DRAWS = 8  # from one cloud, decoded and shown
 
 
@@ -107,7 +109,7 @@ def clouds_figure(sigma: float, face: float, vae: FullyConnectedVAE, x: Tensor) 
         axes.text(code, 1.02, number, ha="center", fontsize=FONT_SIZE)
     axes.set_title(f"σ = {sigma:.2f}: {met:.0%} of the draws from N(0, 1), dashed, are in a cloud",
                    fontsize=FONT_SIZE + 2)  # fmt: skip
-    drawn = codes[face] + sigma * _steps(DRAWS)
+    drawn = codes[face] + sigma * _steps(DRAWS, codes)
     row = strip(as_pictures(vae.decode(drawn[:, None])), 3, GAP // 2)
     figure.figimage(row.numpy(), (680 - row.shape[1]) // 2, 16)
     figure.text(0.5, 0.29, f"Draws from the cloud of face {face}, decoded. Squared error of all "
@@ -134,14 +136,15 @@ def coverage(codes: Tensor, sigma: float) -> float:
 def draws_error(vae: FullyConnectedVAE, x: Tensor, sigma: float) -> float:
     """Mean squared error of pictures (n, C, H, W) decoded from clouds of one width at their
     codes, over draws that are the same at every call."""
-    codes = vae.encode(x).mean[:, 0] + sigma * _steps(32)[:, None]
+    centres = vae.encode(x).mean[:, 0]
+    codes = centres + sigma * _steps(32, centres)[:, None]
     decoded = vae.decode(codes.flatten()[:, None]).unflatten(0, codes.shape)
     return (decoded - x).square().mean().item()
 
 
-def _steps(n: int) -> Tensor:
+def _steps(n: int, like: Tensor) -> Tensor:
     """N(0, 1) cut into n equal shares: the middle of each, so that no luck is in the figure."""
-    return Normal(0.0, 1.0).icdf((torch.arange(n) + 0.5) / n)
+    return Normal(0.0, 1.0).icdf((torch.arange(n) + 0.5) / n).to(like)
 
 
 def _bump(mean: Tensor, sigma: Tensor | float) -> Tensor:
