@@ -15,10 +15,13 @@ from course_lib import plots, theory
 from course_lib.explorers import (
     FigureExplorer,
     Slider,
+    clouds,
+    clouds_explorer,
     interpolation_strip,
     kl_explorer,
     linear_vae_playground,
     one_latent,
+    point_and_cloud,
     posterior_explorer,
 )
 from course_lib.explorers.crossfade import path, strip_figure
@@ -468,3 +471,57 @@ def test_a_linear_vae_may_start_anywhere(pca, sigma2):
     explorer.close()
     with pytest.raises(ValueError, match="slider 'latent_dim' starts at 50, between 1 and 19"):
         linear_vae_playground(pca, SHAPE, latent_dim=50, sigma2=sigma2)
+
+
+# What it draws: clouds of codes
+
+
+@pytest.fixture
+def small_vae():
+    torch.manual_seed(0)
+    return FullyConnectedVAE(SHAPE, 11, 1, Gaussian(1.0)), torch.rand(4, *SHAPE) * 2 - 1
+
+
+@pytest.mark.parametrize(
+    ("codes", "sigma", "share"),
+    [
+        ([0.0], 0.5, 0.6827),
+        ([0.0, 0.1], 1.0, 0.9594),
+        ([-9.0], 0.1, 0.0),
+        ([1.0, -1.0], 0.5, 0.9545),
+    ],
+)
+def test_the_share_of_the_prior_in_a_cloud(codes, sigma, share):
+    assert clouds.coverage(torch.tensor(codes), sigma) == pytest.approx(share, abs=1e-3)
+
+
+def test_wide_clouds_are_rebuilt_worse(small_vae):
+    vae, x = small_vae
+    errors = [clouds.draws_error(vae, x, sigma) for sigma in (1e-6, 1.0, 5.0)]
+    assert errors[0] == pytest.approx((vae(x) - x).square().mean().item(), rel=1e-4)
+    assert errors == sorted(errors)
+
+
+def test_clouds_follow_the_sliders_in_either_precision(small_vae):
+    vae, x = small_vae
+    explorer = clouds_explorer(vae, x, sigma=0.1, face=2)
+    torch.set_default_dtype(torch.float64)  # as notebook 04 does later on
+    try:
+        move(explorer, sigma=0.5, face=3)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    share = clouds.coverage(vae.encode(x).mean[:, 0], 0.5)
+    for words in ("4 bumps of the width σ = 0.50", "cloud of face 3", f"{share:.0%} of its draws"):
+        assert words in explorer._alt
+    explorer.close()
+
+
+def test_the_drawing_of_point_and_cloud_says_where_they_are(small_vae):
+    vae, x = small_vae
+    torch.manual_seed(1)
+    ae = FullyConnectedVAE(SHAPE, 11, 1)
+    figure = point_and_cloud(ae, vae, x, face=1)
+    q = vae.encode(x)
+    assert f"point {ae.encode(x).mean[1].item():.2f}" in figure.alt
+    assert f"N({q.mean[1].item():.2f}, {q.stddev[1].item():.2f}²)" in figure.alt
+    assert "3 other faces" in figure.alt and len(figure.axes) == 8

@@ -2,7 +2,7 @@
 
 import torch
 
-from course_lib.exercises.exercise import BugHunt, Formula, Number, Wrong
+from course_lib.exercises.exercise import BugHunt, Formula, Number, Words, Wrong
 
 
 def _posterior(generator):
@@ -78,6 +78,80 @@ draw = BugHunt(
     hints=[
         "What are the units? noise is measured in standard deviations.",
         "exp(log σ²) is the variance. How does one get σ from log σ²?",
+    ],
+)
+
+
+def _loss(x, decoded, mean, log_variance):
+    """Distortion, up to a constant, plus rate: one number for each picture."""
+    distortion = 0.5 * (x - decoded).square().sum(1)
+    return distortion + _kl(mean, log_variance)
+
+
+def _loss_with_two_bugs(x, decoded, mean, log_variance):
+    distortion = 0.5 * (x - decoded).square().sum(1)
+    return distortion + 2 * _kl(mean, log_variance) / mean.shape[1]
+
+
+two_bugs = BugHunt(
+    "two bugs",
+    "Two bugs in a loss that trains",
+    buggy=_loss_with_two_bugs,
+    solution=_loss,
+    inputs=lambda g: (
+        torch.randn(5, 7, generator=g),
+        torch.randn(5, 7, generator=g),
+        *_posterior(g),
+    ),
+    wrong=[
+        Wrong(
+            "one bug is mended, the ½; the rate is still averaged over the elements, so with 64 of "
+            "them each would pay a 64th of its price.",
+            lambda x, y, m, v: _loss(x, y, m, v) - _kl(m, v) * (1 - 1 / m.shape[1]),
+        ),
+        Wrong(
+            "one bug is mended, the sum over the elements; the rate is still twice the KL: that "
+            "trains with β = 2.",
+            lambda x, y, m, v: _loss(x, y, m, v) + _kl(m, v),
+        ),
+        Wrong(
+            "now the rate is subtracted: this network would be paid for clouds far from the prior.",
+            lambda x, y, m, v: _loss(x, y, m, v) - 2 * _kl(m, v),
+        ),
+        Wrong(
+            "you averaged the squares over the pixels: half their number becomes a β, and the code "
+            "falls silent. Distortion and rate are both sums.",
+            lambda x, y, m, v: _loss(x, y, m, v) + (1 / x.shape[1] - 0.5) * (x - y).square().sum(1),
+        ),
+        Wrong(
+            "you summed over the batch too: every picture has a bound of its own, and with a "
+            "larger batch your steps would be larger.",
+            lambda x, y, m, v: _loss(x, y, m, v).sum(),
+        ),
+    ],
+    hints=[
+        "The distortion is right. Compare the second line with the closed form of the KL.",
+        "What becomes of the rate if the network gets twice as many elements?",
+        "One factor is missing in front, and one reduction is the wrong one.",
+    ],
+)
+
+point = Words(
+    "point",
+    "Why not simply make σ zero?",
+    answer="As σ goes to 0 the rate grows without bound, by log 2 for each halving, while the "
+    "picture gains less and less: the distortion falls by σ² only. And a decoder that has only "
+    "seen points has holes between them, so a draw from the prior decodes to nothing in "
+    "particular.",
+    wrong={
+        "σ = 0 would be a division by zero": "that is how it shows in the formula; the reason is "
+        "that naming a point exactly takes infinitely many digits, and each of them costs.",
+        "the reconstruction would become worse": "it would become better: for the distortion alone "
+        "σ = 0 is best, and that is the plain autoencoder.",
+    },
+    hints=[
+        "Which of distortion and rate likes σ = 0, and which does not?",
+        "What would the decoder know of the codes in between?",
     ],
 )
 

@@ -1,5 +1,6 @@
 """What is moved by hand: the latent explorer, and explorers that draw a figure of a few numbers."""
 
+from course_lib.explorers.clouds import clouds_explorer, point_and_cloud
 from course_lib.explorers.crossfade import interpolation_strip
 from course_lib.explorers.figure_explorer import FigureExplorer, Slider
 from course_lib.explorers.latent_explorer import LatentExplorer
@@ -12,8 +13,10 @@ __all__ = [
     "FigureExplorer",
     "LatentExplorer",
     "Slider",
+    "clouds_explorer",
     "interpolation_strip",
     "kl_explorer",
     "linear_vae_playground",
+    "point_and_cloud",
     "posterior_explorer",
 ]

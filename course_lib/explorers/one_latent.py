@@ -92,7 +92,7 @@ def kl_figure(mu: float, sigma: float) -> AltFigure:
     q, prior = _normal(mu, sigma), _normal(0.0, 1.0)
     kl = torch.distributions.kl_divergence(q, prior).item()
     place = mu**2 / 2
-    return _figure(
+    return densities(
         {"q(z)": q.log_prob(GRID).exp(), "prior N(0, 1)": prior.log_prob(GRID).exp()},
         title=f"KL(q ‖ prior) = {kl:.3f} nats",
         alt=f"The density of q(z) = N({mu:.2f}, {sigma:.2f}²), filled, and of the prior N(0, 1), "
@@ -110,7 +110,7 @@ def posterior_figure(
 ) -> AltFigure:
     """q(z|x) = N(μ, σ²) against the true posterior of `bound`'s model, with the bound in words."""
     found = bound(mu, sigma, x, decode, noise)
-    return _figure(
+    return densities(
         {
             "q(z|x)": _normal(mu, sigma).log_prob(GRID).exp(),
             "true posterior p(z|x)": found.posterior,
@@ -144,18 +144,26 @@ def posterior_explorer(
     return FigureExplorer(draw, _of_q(mu, sigma))
 
 
-def _figure(densities: Mapping[str, Tensor], *, title: str, alt: str) -> AltFigure:
-    """Lines over z, the first of them filled; few labels, since text is what takes the time."""
-    shown = GRID.abs() <= SHOWN
-    z = GRID[shown]
+def densities(lines: Mapping[str, Tensor], z: Tensor = GRID, *, title: str, alt: str) -> AltFigure:
+    """Densities over one latent element, the first of them filled, without any markers.
+
+    Parameters
+    ----------
+    lines : mapping from name to n numbers
+    z : n numbers
+        Where; what is drawn reaches from -4.5 to 4.5.
+    title, alt : str
+    """
+    shown = z.abs() <= SHOWN
+    z = z[shown]
     figure = AltFigure(figsize=(6.4, 3.2), dpi=DPI, alt=alt)
     axes = figure.add_axes((0.09, 0.16, 0.89, 0.73))
-    for (name, density), colour, dashes in zip(densities.items(), COLOURS, DASHES, strict=False):
+    for (name, density), colour, dashes in zip(lines.items(), COLOURS, DASHES, strict=False):
         axes.plot(z, density[shown], color=colour, linestyle=dashes, label=name)
-    first = next(iter(densities.values()))
+    first = next(iter(lines.values()))
     axes.fill_between(z, first[shown], color=COLOURS[0], alpha=0.2, linewidth=0)
     # The same scale for all but the sharpest densities, so that a change of width is seen.
-    highest = max(density.max().item() for density in densities.values())
+    highest = max(density.max().item() for density in lines.values())
     axes.set(xlabel="z", ylabel="density", title=title, xlim=(-SHOWN, SHOWN))
     axes.set(ylim=(0, max(1.0, 1.05 * highest)), xticks=range(-4, 5, 2))
     axes.yaxis.set_major_locator(MaxNLocator(3))
