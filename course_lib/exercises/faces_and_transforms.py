@@ -55,7 +55,7 @@ def _scale(picture):
 
 
 scale = Formula(
-    "scale",
+    "scaling",
     "The scaling",
     solution=_scale,
     inputs=_pictures,
