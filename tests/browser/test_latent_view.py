@@ -540,39 +540,6 @@ def test_a_code_far_from_all_others_is_told(explorer, page):
     assert f"log density {log_density} nats" in text
 
 
-# Among plain widgets
-
-BESIDE = """
-shift = widgets.FloatSlider(min=-1, max=1, step=0.5, description="mine")
-link = widgets.link((shift, "value"), (explorer.state, "shift"))
-def beside(shift):
-    display(AltFigure(figsize=(2, 1), alt=f"The shift is {shift:g}."))
-box.children = [shift, widgets.interactive_output(beside, {"shift": shift}), explorer]
-"""
-
-
-def test_a_plain_slider_moves_it_and_an_output_beside_it_follows(explorer, page):
-    notebook.in_kernel(page, f"from course_lib.plots import AltFigure{BESIDE}")
-    among = page.locator(".made-box")
-    among.locator("canvas").nth(4).wait_for()
-    mine = among.locator(".widget-slider").get_by_role("slider")
-    picture = among.locator(".jp-RenderedImage img")
-    before = shown(among)
-
-    mine.press("ArrowRight")
-    picture.and_(page.get_by_alt_text("The shift is 0.5.")).wait_for()
-    assert picture.is_visible()  # only the explorer's own still is hidden
-    wait_for_state(page, shift=0.5)
-    assert not np.array_equal(shown(among), before)
-    assert np.array_equal(shown(among), shown(explorer))
-
-    slider(among, "added to every latent element").press("ArrowRight")  # the explorer's own
-    picture.and_(page.get_by_alt_text("The shift is 0.6.")).wait_for()
-    wait_for_state(page, shift=0.6)
-    assert notebook.in_kernel(page, "print(shift.value)") == "0.6"
-    notebook.in_kernel(page, "link.unlink(); box.children = []")
-
-
 def test_closed_it_leaves_nothing(explorer, page):
     """Opened and closed 100 times on a page, neither widgets nor listeners nor nodes add up."""
     tools = page.context.new_cdp_session(page)
