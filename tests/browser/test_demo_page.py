@@ -228,7 +228,7 @@ def test_one_element_from_end_to_end_can_be_seen_played_and_saved(opened, explor
 
 
 def test_what_changed_is_said_before_the_numbers(opened, page):
-    status = opened.locator("[role=status]")
+    status = opened.locator(".course-hidden[role=status]")
     slider(opened, "element 3").press("End")
     page.wait_for_timeout(800)
     value = slider(opened, "element 3").input_value()

@@ -118,7 +118,7 @@ def assert_done(element, explorer, image):
     theirs = explorer.seen["model"].edited[0].permute(1, 2, 0).numpy()
     assert abs(shown(element) - theirs).max() <= 1
     assert numbers(element).startswith(expected(explorer))
-    assert expected(explorer) in element.locator("[role=status]").text_content()
+    assert expected(explorer) in element.locator(".course-hidden[role=status]").text_content()
     assert element.locator(".course-waiting").count() == 0
     assert element.get_by_role("img", name=f"edited of image {image}, model").count() == 1
 
@@ -127,7 +127,7 @@ def assert_waiting(element, image):
     """No numbers, and pictures that are said to be of this image."""
     element.page.wait_for_timeout(REST)
     assert numbers(element).startswith(WAITING)
-    assert f"model: {WAITING}" in element.locator("[role=status]").text_content()
+    assert f"model: {WAITING}" in element.locator(".course-hidden[role=status]").text_content()
     assert element.locator("canvas.course-waiting").count() == 4
     assert element.get_by_role("img", name=f"edited of image {image}, model").count() == 1
 
