@@ -184,8 +184,12 @@ def test_a_slider_by_keyboard(explorer, page, name):
     for _ in range(4):
         handle.press("ArrowRight")
     assert float(handle.input_value()) > value
-    page.wait_for_timeout(300)  # a new face comes from the kernel
+    for _ in range(100):  # a new face comes from the kernel, which may be busy
+        if not np.array_equal(shown(explorer), before):
+            break
+        page.wait_for_timeout(50)
     assert not np.array_equal(shown(explorer), before)
+    page.wait_for_timeout(300)
     changed = {"element 3": "edits", "shift all": "shift", "face": "image"}.get(name, "step")
     for _ in range(100):
         if state(page)[changed] != START[changed]:
