@@ -16,6 +16,7 @@ from course_lib.evaluation import (
     frechet_distance,
     pixel_change,
     sharpness,
+    two_sample_accuracy,
 )
 
 
@@ -204,3 +205,28 @@ def test_pixel_change_refuses_floats_and_other_shapes():
         pixel_change(images, images.float())
     with pytest.raises(ValueError, match="one shape"):
         pixel_change(images, images[:1])
+
+
+def test_a_nearest_neighbour_tells_two_sets_apart_as_far_as_they_are_apart():
+    a, b = noise(400, 3), noise(400, 3, seed=1)
+    assert two_sample_accuracy(a, b) == pytest.approx(0.5, abs=0.05)
+    assert 0.6 < two_sample_accuracy(a, b + 1) < 0.9
+    assert two_sample_accuracy(a, b + 100) == 1
+    assert two_sample_accuracy(a, a + 1e-6) == 0  # copies: the nearest is of the other set
+    same_moments = 0.01 * b + 0.9999**0.5 * b.sign()  # eight heaps
+    assert frechet_distance(a, same_moments) < 0.1
+    assert two_sample_accuracy(a, same_moments) > 0.7
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "message"),
+    [
+        (noise(4, 3), noise(5, 3), "as many examples of each kind"),
+        (noise(4), noise(4), "as many examples of each kind"),
+        (noise(1, 3), noise(1, 3), "two or more"),
+        (noise(4, 3), torch.full((4, 3), torch.nan), "got NaN or infinity"),
+    ],
+)
+def test_two_sets_that_cannot_be_compared_are_refused(a, b, message):
+    with pytest.raises(ValueError, match=message):
+        two_sample_accuracy(a, b)

@@ -18,6 +18,7 @@ from course_lib.evaluation.of_pictures import (
     frechet_distance,
     pixel_change,
     sharpness,
+    two_sample_accuracy,
 )
 
 __all__ = [
@@ -35,4 +36,5 @@ __all__ = [
     "pixel_change",
     "reconstruction_error",
     "sharpness",
+    "two_sample_accuracy",
 ]

@@ -230,3 +230,41 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     shared = torch.linalg.eigvalsh(root @ second @ root).clamp(min=0).sqrt().sum()
     between = (a.mean(0) - b.mean(0)).square().sum()
     return max(0.0, (between + first.trace() + second.trace() - 2 * shared).item())
+
+
+def two_sample_accuracy(a: Tensor, b: Tensor) -> float:
+    """How often the nearest neighbour tells which of two sets an example is from.
+
+    Each example is given the set of the one nearest to it, itself left out (a classifier
+    two-sample test; Lopez-Paz and Oquab 2017, *Revisiting Classifier Two-Sample Tests*). It looks
+    at single examples, and not at means and covariances only, as `frechet_distance` does.
+
+    Parameters
+    ----------
+    a, b : Tensor
+        (n, F) each, for example features of drawn and of real pictures.
+
+    Returns
+    -------
+    float
+        0.5 if the sets cannot be told apart, 1 if each example lies among its own. Below 0.5
+        the sets repeat one another: some of `b` are copies of `a`.
+
+    Raises
+    ------
+    ValueError
+        If the sets are not of one shape, or NaN or infinity is among the features.
+    """
+    if a.shape != b.shape or a.ndim != 2 or len(a) < 2:
+        raise ValueError(
+            f"two_sample_accuracy got {tuple(a.shape)} and {tuple(b.shape)}, but expects (n, F) "
+            "twice: pass as many examples of each kind, two or more."
+        )
+    both = torch.cat([a, b]).detach().cpu().double()
+    if not both.isfinite().all():
+        raise ValueError(
+            "two_sample_accuracy got NaN or infinity: find out which picture gives such features."
+        )
+    nearest = torch.cdist(both, both).fill_diagonal_(torch.inf).argmin(1)
+    first = torch.arange(len(both)) < len(a)
+    return (first[nearest] == first).double().mean().item()
