@@ -166,7 +166,7 @@ def test_dci_depends_on_no_order_and_repeats():
 
 def test_informativeness_is_of_pictures_that_the_trees_have_not_seen():
     codes, factors = draw(300, 4, seed=1), draw(300, 3)
-    assert dci(codes, factors, codes, factors).informativeness > 0.3
+    assert dci(codes, factors, codes, factors).informativeness > 0.2
     assert dci(codes[:200], factors[:200], codes[200:], factors[200:]).informativeness < 0.05
 
 
