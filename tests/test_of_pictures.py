@@ -10,7 +10,13 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 from torchvision.transforms.v2 import functional as F
 
-from course_lib.evaluation import distance_to_nearest, frechet_distance, pixel_change, sharpness
+from course_lib.evaluation import (
+    distance_to_nearest,
+    frechet_distance,
+    nearest_neighbour_accuracy,
+    pixel_change,
+    sharpness,
+)
 
 
 def noise(*shape, seed=0):
@@ -161,3 +167,33 @@ def test_pixel_change_refuses_floats_and_other_shapes():
         pixel_change(images, images.float())
     with pytest.raises(ValueError, match="one shape"):
         pixel_change(images, images[:1])
+
+
+def test_the_nearest_neighbour_tells_apart_what_lies_apart_and_finds_copies():
+    real, alike = noise(400, 2, 3), noise(400, 2, 3, seed=1)
+    assert nearest_neighbour_accuracy(real, alike) == pytest.approx(0.5, abs=0.06)
+    assert nearest_neighbour_accuracy(real, alike + 9) == 1
+    assert nearest_neighbour_accuracy(real, real + 1e-4) < 0.01
+
+
+def test_the_nearest_neighbour_sees_what_moments_do_not():
+    """Two lumps, and a Gaussian of the same mean and covariance."""
+    lumps = torch.cat([noise(200, 1) / 50 - 1, noise(200, 1, seed=1) / 50 + 1])
+    smooth = noise(400, 1, seed=2)
+    smooth = (smooth - smooth.mean()) / smooth.std() * lumps.std()
+    assert frechet_distance(lumps, smooth) < 1e-3
+    assert nearest_neighbour_accuracy(lumps, smooth) > 0.8
+
+
+def test_the_nearest_neighbour_is_scikit_learns():
+    real, generated = noise(30, 4), 0.5 * noise(30, 4, seed=1)
+    both, made = torch.cat([real, generated]).numpy(), np.arange(60) >= 30
+    found = NearestNeighbors(n_neighbors=1).fit(both).kneighbors(return_distance=False)[:, 0]
+    expected = (made[found] == made).mean()
+    assert nearest_neighbour_accuracy(real, generated) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("b", [torch.zeros(4, 2), torch.full((3, 2), torch.nan)])
+def test_the_nearest_neighbour_needs_equally_many_finite_pictures(b):
+    with pytest.raises(ValueError, match="shape|NaN"):
+        nearest_neighbour_accuracy(torch.zeros(3, 2), b)

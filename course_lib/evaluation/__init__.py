@@ -3,24 +3,29 @@ are compared by (`features`), and whether an element means one thing (`disentang
 
 from course_lib.evaluation.of_models import (
     AggregatePosterior,
+    ImportanceEstimate,
     active_units,
     aggregate_posterior,
     auroc,
     factor_recovery,
+    importance_sampling,
     nll,
     reconstruction_error,
+    refined_posterior,
 )
 from course_lib.evaluation.of_pictures import (
     PixelChange,
     Sharpness,
     distance_to_nearest,
     frechet_distance,
+    nearest_neighbour_accuracy,
     pixel_change,
     sharpness,
 )
 
 __all__ = [
     "AggregatePosterior",
+    "ImportanceEstimate",
     "PixelChange",
     "Sharpness",
     "active_units",
@@ -29,8 +34,11 @@ __all__ = [
     "distance_to_nearest",
     "factor_recovery",
     "frechet_distance",
+    "importance_sampling",
+    "nearest_neighbour_accuracy",
     "nll",
     "pixel_change",
     "reconstruction_error",
+    "refined_posterior",
     "sharpness",
 ]
