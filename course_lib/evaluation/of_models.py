@@ -141,16 +141,18 @@ def _laplace(model: nn.Module, x: Tensor, steps: int) -> tuple[Tensor, Tensor]:
     """Where p(z|x) is highest, (B, K), and the curvature of -log p(z|x) there, (B, K, K)."""
     sigma2 = model.likelihood.sigma2
 
-    def decode(one: Tensor) -> Tensor:
-        return model.decode(one[None])[0].flatten()
-
     def log_joint(z: Tensor) -> Tensor:
         """(S, B), of codes (S, B, K), up to a constant."""
         return log_likelihood(model, x, z) - z.square().sum(-1) / 2
 
     def curvature(z: Tensor) -> tuple[Tensor, Tensor]:
-        jacobian = torch.func.vmap(torch.func.jacfwd(decode))(z)
-        return jacobian, jacobian.mT @ jacobian / sigma2 + torch.eye(z.shape[1]).to(z)
+        # Slopes from small steps: a proposal need not be exact, and PyTorch's forward mode loads
+        # its compiler, 240 MB.
+        width, each = 1e-3, torch.eye(z.shape[1]).to(z)
+        moved = model.decode((z[:, None] + width * each).flatten(0, 1))
+        moved = moved.unflatten(0, (len(z), -1)) - model.decode(z)[:, None]
+        jacobian = moved.flatten(2).mT / width
+        return jacobian, jacobian.mT @ jacobian / sigma2 + each
 
     z = posterior(model, x).mean
     for _ in range(steps):
