@@ -80,13 +80,15 @@ def importance_sampling(
         noise = torch.randn(k, scale.shape[-1], generator=torch.Generator().manual_seed(seed))
         standard = Normal(scale.new_zeros(()), scale.new_ones(()), validate_args=False)
         log_volume = scale.diagonal(dim1=1, dim2=2).log().sum(1)
-        log_weights = []
-        for part in noise.to(scale).split(max(1, chunk // len(x))):
+        # Filled, not collected: small results between large ones that are freed again would keep
+        # the memory in pieces, of which none is large enough for the next.
+        log_weights = scale.new_empty(k, len(x))
+        for chosen in torch.arange(k).split(max(1, chunk // len(x))):
+            part = noise[chosen].to(scale)
             z = q.mean + torch.einsum("bij,sj->sbi", scale, part)
             log_q = standard.log_prob(part).sum(1, keepdim=True) - log_volume
             prior = log_prior(z) if log_prior else standard.log_prob(z).sum(-1)
-            log_weights.append(log_likelihood(model, x, z) + prior - log_q)
-    log_weights = torch.cat(log_weights)
+            log_weights[chosen] = log_likelihood(model, x, z) + prior - log_q
     total = log_weights.logsumexp(0)
     return ImportanceEstimate(log(k) - total, (2 * total - (2 * log_weights).logsumexp(0)).exp())
 
