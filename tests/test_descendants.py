@@ -15,16 +15,16 @@ from course_lib.descendants import (
     HierarchicalVAE,
     VectorQuantisedVAE,
     hierarchical_elbo,
-    hierarchical_nll,
+    log_prior,
     regularised,
     second_stage,
     two_stage_sample,
     vector_quantised,
 )
-from course_lib.evaluation import active_units
+from course_lib.evaluation import active_units, nll
 from course_lib.likelihoods import Bernoulli, Gaussian
 from course_lib.models import FullyConnectedVAE, code
-from course_lib.objectives import elbo, iwae
+from course_lib.objectives import elbo
 from course_lib.training.checkpoints import Mismatch
 from course_lib.transforms import face_transform
 
@@ -291,11 +291,10 @@ def test_hierarchical_samples_come_from_the_top_down():
     assert torch.equal(found, model.decode(codes))
 
 
-def test_hierarchical_nll_is_the_importance_bound_that_it_contains():
-    """Without a second level every u weighs the same, and the codes' noise can be drawn again."""
+def test_without_a_second_level_the_learnt_prior_is_the_standard_normal():
     model, x = without_a_second_level(hierarchical(Gaussian(0.3))), pictures()
-    found = hierarchical_nll(model, x, k=100, seed=7)
-    torch.testing.assert_close(found, seeded(iwae, model, x, k=100).loss.detach())
+    learnt = partial(log_prior, model.prior)
+    torch.testing.assert_close(nll(model, x, k=100, log_prior=learnt), nll(model, x, k=100))
 
 
 class LinearLevels(nn.Module):
@@ -316,13 +315,15 @@ class LinearLevels(nn.Module):
         return 0.6 * z
 
 
-def test_hierarchical_nll_is_the_exact_one_within_its_error():
+@pytest.mark.parametrize("inner", [1, 3])
+def test_nll_under_a_learnt_prior_is_the_exact_one_within_its_error(inner):
     x = torch.tensor([[-1.5], [0.2], [0.9]], dtype=torch.float64)
     variance = 0.6**2 * (0.8**2 + 0.5) + 0.7
     exact = -Normal(0, math.sqrt(variance)).log_prob(x[:, 0])
-    found = hierarchical_nll(LinearLevels(), x, k=20_000)
+    learnt = {"log_prior": partial(log_prior, LinearLevels().prior, k=inner)}
+    found = nll(LinearLevels(), x, k=20_000, **learnt)
     torch.testing.assert_close(found, exact.double(), atol=0.02, rtol=0)
-    assert torch.equal(found, hierarchical_nll(LinearLevels(), x, k=20_000))
+    assert torch.equal(found, nll(LinearLevels(), x, k=20_000, **learnt))
     bound = seeded(hierarchical_elbo, LinearLevels(), x.repeat(10_000, 1)).loss
     assert (bound.unflatten(0, (-1, 3)).mean(0) > exact + 0.05).all(), "the bound must be a bound"
 
@@ -407,8 +408,6 @@ def test_impossible_settings_are_named():
         (name, value), *_ = wrong.items()
         with pytest.raises(ValueError, match=f"{name}={value}.*latent_dim=6"):
             quantised(**wrong)
-    with pytest.raises(ValueError, match="k=0"):
-        hierarchical_nll(hierarchical(), pictures(), k=0)
 
 
 def test_vector_quantised_needs_codebooks_and_a_variance():

@@ -10,6 +10,7 @@ from course_lib.evaluation.disentanglement import (
     completeness,
     dci,
     disentanglement,
+    mutual_information,
     mutual_information_gap,
 )
 
@@ -25,7 +26,21 @@ def grid():
     return torch.cartesian_prod(*(torch.linspace(0, 1, levels) for levels in (5, 6, 7)))
 
 
-# --- the mutual information gap
+# --- mutual information, and its gap
+
+
+def test_mutual_information_is_scikit_learns():
+    factors = draw(300, 3)
+    codes = factors @ draw(3, 4, seed=1) + 0.1 * draw(300, 4, seed=2)
+    found = mutual_information(codes, factors, bins=6)
+    assert found.shape == (4, 3)
+    for (k, f), nats in np.ndenumerate(found.numpy()):
+        cut = [
+            np.digitize(column, np.histogram_bin_edges(column, 6)[1:-1])
+            for column in (codes[:, k].double().numpy(), factors[:, f].double().numpy())
+        ]
+        assert nats == pytest.approx(mutual_info_score(*cut), abs=1e-12)
+    assert mutual_information(factors, factors).diagonal().min() > found.max()
 
 
 def test_the_gap_is_one_for_one_element_per_factor():
@@ -166,7 +181,7 @@ def test_dci_depends_on_no_order_and_repeats():
 
 def test_informativeness_is_of_pictures_that_the_trees_have_not_seen():
     codes, factors = draw(300, 4, seed=1), draw(300, 3)
-    assert dci(codes, factors, codes, factors).informativeness > 0.3
+    assert dci(codes, factors, codes, factors).informativeness > 0.2
     assert dci(codes[:200], factors[:200], codes[200:], factors[200:]).informativeness < 0.05
 
 

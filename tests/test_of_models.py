@@ -11,8 +11,10 @@ from course_lib.evaluation import (
     aggregate_posterior,
     auroc,
     factor_recovery,
+    importance_sampling,
     nll,
     reconstruction_error,
+    refined_posterior,
 )
 from course_lib.likelihoods import Gaussian
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
@@ -68,6 +70,48 @@ def test_nll_with_the_exact_posterior_is_exact_with_one_code():
     mean = (x - model.b) @ model.w * variance / model.sigma2
     model.encode = lambda x: Normal(mean, variance.sqrt().expand_as(mean))
     torch.testing.assert_close(nll(model, x, k=1), -model.log_p(x))
+
+
+def test_the_refined_posterior_of_the_linear_gaussian_model_is_the_exact_one():
+    """One code is enough then, although the encoder has no correlations and is off."""
+    model, x = LinearGaussian(), points()
+    exact = refined_posterior(model, x, widen=1)
+    torch.testing.assert_close(nll(model, x, k=1, proposal=exact), -model.log_p(x))
+    for widen, relation in ((1.1, 1.21), (2, 4)):
+        wide = refined_posterior(model, x, widen=widen)
+        torch.testing.assert_close(wide.covariance_matrix, relation * exact.covariance_matrix)
+        torch.testing.assert_close(wide.mean, exact.mean)
+
+
+def test_the_effective_sample_size_counts_equal_weights_and_finds_a_single_heavy_one():
+    model, x = LinearGaussian(), points()
+    exact, off = refined_posterior(model, x, widen=1), model.encode(x)
+    equal = importance_sampling(model, x, k=50, proposal=exact).effective
+    torch.testing.assert_close(equal, torch.full_like(equal, 50))
+    own = importance_sampling(model, x, k=50, proposal=off).effective
+    far = importance_sampling(model, x, k=50, proposal=Normal(off.mean + 4, off.stddev)).effective
+    assert (far < own).all() and (far < 5).all() and (far >= 1 - 1e-9).all()
+
+
+def test_the_refined_posterior_of_a_network_is_at_a_maximum_and_a_better_proposal():
+    torch.manual_seed(0)
+    model = FullyConnectedVAE((1, 5, 7), 13, 3, Gaussian(0.02))
+    with torch.no_grad():
+        model.decoder[2].weight.mul_(5)
+    x = model.sample(60)  # in two parts
+    refined = refined_posterior(model, x, steps=12)
+    z = refined.mean.requires_grad_()
+    joint = Normal(0, 1).log_prob(z).sum() + model.likelihood.log_prob(x, model.decode(z)).sum()
+    (slope,) = torch.autograd.grad(joint, z)
+    assert slope.norm(dim=1).median() < 1e-2
+    found, own = (importance_sampling(model, x, 200, proposal=q) for q in (refined, None))
+    assert found.effective.median() > 50 > 10 > own.effective.median()
+    assert found.nll.mean() < own.nll.mean()
+
+
+def test_a_refined_posterior_needs_a_variance():
+    with pytest.raises(TypeError, match="FullyConnectedAutoencoder.*sigma2"):
+        refined_posterior(FullyConnectedAutoencoder((1, 5, 7), 13), torch.rand(2, 1, 5, 7))
 
 
 def test_nll_does_not_depend_on_chunk_or_batch():

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from course_lib import training
-from course_lib.descendants import HierarchicalVAE, hierarchical_nll
-from course_lib.evaluation import nll
+from course_lib.descendants import HierarchicalVAE
+from course_lib.evaluation import nll, refined_posterior
 from course_lib.training import runtime
 from course_lib.training.runtime import evaluating, keep_freed_memory, own_random_numbers
 from course_lib.transforms import face_transform
@@ -59,7 +59,7 @@ def broken(*_):
     raise ArithmeticError
 
 
-@pytest.mark.parametrize("evaluate", ["training.evaluate", "nll", "hierarchical_nll"])
+@pytest.mark.parametrize("evaluate", ["training.evaluate", "nll", "refined_posterior"])
 def test_a_model_goes_on_training_after_an_evaluation_that_failed(evaluate):
     model = HierarchicalVAE((3, 6, 5), 13, 7, top_dim=4)
     model.decode = broken
@@ -68,8 +68,8 @@ def test_a_model_goes_on_training_after_an_evaluation_that_failed(evaluate):
             images = torch.zeros(2, 3, 6, 5, dtype=torch.uint8)
             training.evaluate(model, broken, images, face_transform(None, (6, 5)))
         else:
-            {"nll": nll, "hierarchical_nll": hierarchical_nll}[evaluate](
-                model, torch.zeros(2, 3, 6, 5), k=2
+            {"nll": nll, "refined_posterior": refined_posterior}[evaluate](
+                model, torch.zeros(2, 3, 6, 5)
             )
     assert all(module.training for module in model.modules())
 

@@ -3,12 +3,15 @@ are compared by (`features`), and whether an element means one thing (`disentang
 
 from course_lib.evaluation.of_models import (
     AggregatePosterior,
+    ImportanceEstimate,
     active_units,
     aggregate_posterior,
     auroc,
     factor_recovery,
+    importance_sampling,
     nll,
     reconstruction_error,
+    refined_posterior,
 )
 from course_lib.evaluation.of_pictures import (
     PixelChange,
@@ -23,6 +26,7 @@ from course_lib.evaluation.of_pictures import (
 
 __all__ = [
     "AggregatePosterior",
+    "ImportanceEstimate",
     "PixelChange",
     "Sharpness",
     "active_units",
@@ -32,9 +36,11 @@ __all__ = [
     "distance_to_nearest",
     "factor_recovery",
     "frechet_distance",
+    "importance_sampling",
     "nll",
     "pixel_change",
     "reconstruction_error",
+    "refined_posterior",
     "sharpness",
     "two_sample_accuracy",
 ]

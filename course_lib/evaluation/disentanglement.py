@@ -12,24 +12,54 @@ import numpy as np
 import torch
 from joblib import parallel_config
 from sklearn.ensemble import GradientBoostingRegressor
-from sklearn.metrics import mutual_info_score, r2_score
+from sklearn.metrics import r2_score
 from sklearn.multioutput import MultiOutputRegressor
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 
-def mutual_information_gap(codes: Tensor, factors: Tensor, bins: int = 20) -> float:
-    """MIG: how far the most telling latent element is ahead of the second (Chen et al. 2018,
-    *Isolating Sources of Disentanglement in VAEs*, equation 6).
+def mutual_information(codes: Tensor, factors: Tensor, bins: int = 20) -> Tensor:
+    """How many nats each latent element tells about each factor, from histograms.
 
-    Mutual information is estimated from histograms, as by Locatello et al. (2019), who cut codes
-    into 20 bins of equal width. Factors here are continuous, so they are cut likewise; few pictures
-    per pair of bins make all information look larger, and the gap smaller.
+    As Locatello et al. (2019), who cut codes into 20 bins of equal width. Factors here are
+    continuous, so they are cut likewise; few pictures per pair of bins make all information look
+    larger.
 
     Parameters
     ----------
     codes, factors : Tensor
         (N, K) and (N, F), of the same pictures; N well above the square of `bins`.
     bins : int
+
+    Returns
+    -------
+    Tensor
+        (K, F) float64.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, NaN or infinity is among the numbers, or there are fewer than two
+        bins.
+    """
+    x, y = _arrays(codes, factors)
+    if bins < 2:
+        raise ValueError(f"There are bins={bins}, but telling anything apart takes two or more.")
+    x, y = _binned(x, bins), _binned(y, bins)
+    # All pairs of bins are counted at once, by multiplying indicators.
+    joint = torch.einsum("nkb,nfc->kfbc", x, y) / len(x)
+    apart = torch.special.entr(joint.sum(3)).sum(2) + torch.special.entr(joint.sum(2)).sum(2)
+    return apart - torch.special.entr(joint).sum((2, 3))
+
+
+def mutual_information_gap(codes: Tensor, factors: Tensor, bins: int = 20) -> float:
+    """MIG: how far the most telling latent element is ahead of the second (Chen et al. 2018,
+    *Isolating Sources of Disentanglement in VAEs*, equation 6).
+
+    Parameters
+    ----------
+    codes, factors, bins
+        As `mutual_information` takes them: few pictures make the gap smaller.
 
     Returns
     -------
@@ -40,22 +70,16 @@ def mutual_information_gap(codes: Tensor, factors: Tensor, bins: int = 20) -> fl
     Raises
     ------
     ValueError
-        If the shapes do not fit, NaN or infinity is among the numbers, there are fewer than two
-        elements or bins, or a factor never changes.
+        As `mutual_information`; also for a single element, or a factor that never changes.
     """
-    x, y = _arrays(codes, factors)
-    if x.shape[1] < 2 or bins < 2:
-        raise ValueError(
-            f"mutual_information_gap got {x.shape[1]} latent element(s) and bins={bins}, but a gap "
-            "needs two or more of each."
-        )
-    if (np.ptp(y, axis=0) == 0).any():
+    told = mutual_information(codes, factors, bins)
+    if len(told) < 2:
+        raise ValueError("mutual_information_gap got 1 latent element, but a gap needs two.")
+    entropies = mutual_information(factors, factors, bins).diagonal()
+    if (entropies == 0).any():
         raise ValueError("A factor is the same for all pictures: leave its column out.")
-    x, y = _binned(x, bins), _binned(y, bins)
-    information = np.array([[mutual_info_score(f, c) for f in y] for c in x])
-    entropies = np.array([mutual_info_score(f, f) for f in y])
-    second, first = np.sort(information, axis=0)[-2:]
-    return float(((first - second) / entropies).mean())
+    second, first = told.sort(0).values[-2:]
+    return ((first - second) / entropies).mean().item()
 
 
 class DCI(NamedTuple):
@@ -82,7 +106,7 @@ def dci(
     test_codes, test_factors : Tensor
         (M, K) and (M, F): what informativeness is measured on.
     seed : int
-        Of the halves of the pictures that each tree is fitted to.
+        Of the quarter of the pictures that each tree is fitted to.
 
     Returns
     -------
@@ -102,8 +126,11 @@ def dci(
         )
     # Ten pictures in a leaf: with two or three, any element splits them as well as another, and the
     # order of the elements would decide.
-    settings = {"n_estimators": 60, "subsample": 0.5, "min_samples_leaf": 10, "random_state": seed}
-    readers = MultiOutputRegressor(GradientBoostingRegressor(**settings), n_jobs=-1)
+    # Few trees, each of a quarter of the pictures: twice as many of half of them take three and a
+    # half times as long, and move no score by more than 0.03.
+    settings = {"n_estimators": 30, "learning_rate": 0.2, "subsample": 0.25, "min_samples_leaf": 10}
+    trees = GradientBoostingRegressor(**settings, random_state=seed)
+    readers = MultiOutputRegressor(trees, n_jobs=-1)
     with parallel_config("threading"):  # trees are grown without Python's lock
         read = readers.fit(x, y).predict(test_x)
     importance = np.stack([reader.feature_importances_ for reader in readers.estimators_], axis=1)
@@ -148,9 +175,11 @@ def completeness(importance: Tensor | np.ndarray) -> float:
     return disentanglement(torch.as_tensor(importance).T)
 
 
-def _binned(values: np.ndarray, bins: int) -> np.ndarray:
-    """Which of so many bins of equal width each number of a column lies in, as (columns, N)."""
-    return np.stack([np.digitize(c, np.histogram_bin_edges(c, bins)[1:-1]) for c in values.T])
+def _binned(values: np.ndarray, bins: int) -> Tensor:
+    """Which of so many equal bins each number lies in, as indicators (N, columns, bins)."""
+    edges = (np.histogram_bin_edges(column, bins)[1:-1] for column in values.T)
+    cut = [np.digitize(column, edge) for column, edge in zip(values.T, edges, strict=True)]
+    return one_hot(torch.from_numpy(np.stack(cut, axis=1)), bins).double()
 
 
 def _arrays(codes: Tensor, factors: Tensor) -> tuple[np.ndarray, np.ndarray]:

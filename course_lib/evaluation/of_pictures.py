@@ -242,7 +242,7 @@ def two_sample_accuracy(a: Tensor, b: Tensor) -> float:
     Parameters
     ----------
     a, b : Tensor
-        (n, F) each, for example features of drawn and of real pictures.
+        (n, …) each, for example features of drawn and of real pictures, or the pictures.
 
     Returns
     -------
@@ -255,12 +255,12 @@ def two_sample_accuracy(a: Tensor, b: Tensor) -> float:
     ValueError
         If the sets are not of one shape, or NaN or infinity is among the features.
     """
-    if a.shape != b.shape or a.ndim != 2 or len(a) < 2:
+    if a.shape != b.shape or a.ndim < 2 or len(a) < 2:
         raise ValueError(
-            f"two_sample_accuracy got {tuple(a.shape)} and {tuple(b.shape)}, but expects (n, F) "
+            f"two_sample_accuracy got {tuple(a.shape)} and {tuple(b.shape)}, but expects (n, …) "
             "twice: pass as many examples of each kind, two or more."
         )
-    both = torch.cat([a, b]).detach().cpu().double()
+    both = torch.cat([a, b]).detach().flatten(1).cpu().double()
     if not both.isfinite().all():
         raise ValueError(
             "two_sample_accuracy got NaN or infinity: find out which picture gives such features."
