@@ -3,7 +3,8 @@
 `datasets` brings the pictures, `transforms` makes of them what a network sees;
 `models` and `likelihoods` are the networks, `objectives` what they minimise, `training` how;
 `latents` edits codes and draws new ones, `explorers` moves them by hand, `plots` shows them;
-`evaluation` measures, `theory` says what to expect, `lessons` asks first and judges afterwards;
+`evaluation` measures, `theory` says what to expect, `lessons` asks first and judges afterwards,
+`exercises` answer what you try;
 `descendants` and `gan` are what came next.
 
 `files` says where all that lies on disk, `runs` is behind ``python -m course_lib train``, and

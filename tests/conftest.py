@@ -39,6 +39,12 @@ def _seeded():
     torch.manual_seed(SEED)
 
 
+@pytest.fixture(autouse=True)
+def _nobody(tmp_path, monkeypatch):
+    """Keep what tests predict and try apart, and away from the developer's own record."""
+    monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "progress.json"))
+
+
 @pytest.fixture(scope="session")
 def chromium_path(request) -> str:
     """A browser of the Chromium family; without one the test is skipped, but fails in CI."""

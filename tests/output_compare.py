@@ -1,7 +1,9 @@
 """Compare a notebook cell's stored outputs with fresh ones: words exactly, the rest closely.
 
-Standard error (warnings), progress bars and a widget's inner state are left out. A cell widens its
-limits in its metadata, for instance ``"course": {"rel": 0.1, "abs": 0.02}``; see `Tolerance`.
+Standard error (warnings), progress bars and a widget's inner state are left out, and so is the
+layout of tables: how many blanks stand between two words, and how long a row of dashes is. A cell
+widens its limits in its metadata, for instance ``"course": {"rel": 0.1, "abs": 0.02}``; see
+`Tolerance`.
 """
 
 import base64
@@ -24,6 +26,9 @@ from course_lib.authoring.execute import is_progress_bar
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 EMBEDDED_FIGURE = re.compile(r"data:image/(?:png|jpeg);base64,([\w+/=\s]+)")
+
+DATA_FRAME = 'class="dataframe"'  # in the HTML of a pandas table
+RULE = re.compile(r"[-=─━═]{3,}")
 
 NUMBER = re.compile(
     r"""
@@ -118,7 +123,7 @@ def _value(printed: str) -> int | float:
 
 def text_difference(stored: str, fresh: str, tolerance: Tolerance) -> str | None:
     """Say where two texts first differ by more than the tolerance; None if they agree."""
-    old, new = stored.splitlines(), fresh.splitlines()
+    old, new = (_without_layout(text).splitlines() for text in (stored, fresh))
     for number, (a, b) in enumerate(zip(old, new, strict=False), 1):
         if reason := _line_difference(a, b, tolerance):
             return f"line {number}: {reason}\n{_both(a, b)}"
@@ -128,6 +133,11 @@ def text_difference(stored: str, fresh: str, tolerance: Tolerance) -> str | None
         word = "missing" if len(old) > shared else "new"
         return f"{len(old)} lines stored, {len(new)} now; {word}:\n{textwrap.indent(extra, '  ')}"
     return None
+
+
+def _without_layout(text: str) -> str:
+    """One blank for several, and a rule of three dashes for a longer one."""
+    return "\n".join(" ".join(RULE.sub("---", line).split()) for line in text.splitlines())
 
 
 def _line_difference(stored: str, fresh: str, tolerance: Tolerance) -> str | None:
@@ -254,6 +264,9 @@ def by_kind(outputs: list[NotebookNode]) -> dict[str, list[str]]:
             if data.pop(WIDGET, False) or output.metadata.get("widget"):
                 # Its text form lists its state, or says that it needs a kernel: keep its class.
                 kinds["widget"].append(re.match(r"\w*", data.pop("text/plain", ""))[0])
+            if DATA_FRAME in data.get("text/html", ""):
+                # The same cells as plain text; longer numbers may break its lines elsewhere.
+                data.pop("text/plain", None)
             for mime, content in data.items():
                 if mime in ("image/png", "image/jpeg"):
                     kinds["figure"].append(content)

@@ -48,8 +48,8 @@ def test_a_verdict_stands_only_if_all_of_its_evidence_holds(capsys):
     assert verdict("people say so", "half true", [good])
     assert not verdict("people say so", "false", [good, bad])
     assert capsys.readouterr().out.splitlines() == [
-        "✓ “people say so” is HALF TRUE.",
-        "✗ “people say so” is FALSE.",
+        "✓ “people say so”: half true.",
+        "✗ “people say so”: does not hold.",
     ]
 
 
@@ -79,7 +79,7 @@ def test_claims_are_read_back_from_outputs_only(notebook):
     assert collect([notebook]) == [
         Stated("07_example", True, "error [grey levels] is small", "0.5 < 1"),
         Stated("07_example", False, "error is |tiny|", "2 < 1"),
-        Stated("07_example", True, "people say so", "HALF TRUE"),
+        Stated("07_example", True, "people say so", "half true"),
     ]
 
 

@@ -11,7 +11,7 @@ HOUSE = ROOT / "course_lib"
 # From the bottom: a file or wing imports what stands before it, and nothing that stands after it.
 ORDER = """
     __init__ files transforms likelihoods models objectives theory training latents descendants gan
-    datasets evaluation plots lessons explorers runs authoring __main__
+    datasets evaluation plots lessons exercises explorers runs authoring __main__
 """.split()
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from course_lib.lessons import Prediction
+from course_lib.lessons import Estimate, Prediction, Sketch, record
 
 CHOICES = ["more", "fewer", "as many"]
 
@@ -14,11 +14,11 @@ def test_the_first_answer_counts(ask):
     question, options, button = ask.children
     assert "More or fewer?" in question.value and not button.disabled
     options.value = "fewer"
-    assert ask.choice is None, "ticking is not locking in"
+    assert ask.answer is None, "ticking is not locking in"
     button.click()
-    assert ask.choice == "fewer" and options.disabled and button.disabled
+    assert ask.answer == "fewer" and options.disabled and button.disabled
     ask.lock("more")
-    assert ask.choice == "fewer"
+    assert ask.answer == "fewer"
 
 
 @pytest.mark.parametrize(
@@ -42,13 +42,13 @@ def test_a_question_is_shown_as_it_is_written():
 
 def test_lock_without_an_answer_waits_for_one(ask):
     ask.lock()
-    assert ask.choice is None
+    assert ask.answer is None
     ask.lock("as many")
-    assert ask.choice == "as many"
+    assert ask.answer == "as many"
 
 
 def test_impossible_choices(ask):
-    with pytest.raises(ValueError, match="none of the choices"):
+    with pytest.raises(ValueError, match="no answer here: take one of"):
         ask.lock("perhaps")
     with pytest.raises(ValueError, match="none of the choices"):
         ask.reveal("perhaps", "")
@@ -56,3 +56,92 @@ def test_impossible_choices(ask):
         Prediction("Only one?", ["yes"])
     with pytest.raises(ValueError, match="two or more"):
         Prediction("Twice?", ["yes", "yes"])
+
+
+def test_choices_that_are_ranges_are_judged_by_their_borders(capsys):
+    for measured, right in [(0.5, "less"), (0.9, "alike"), (1.0, "alike"), (1.1, "more")]:
+        ask = Prediction(f"Ratio {measured}?", ["less", "alike", "more"], cuts=[0.9, 1.1])
+        ask.lock("alike")
+        ask.reveal(measured, "Why.")
+        said = capsys.readouterr().out.strip()
+        told = "As you predicted: alike." if right == "alike" else f"It is: {right}."
+        assert told in said and said.endswith("Why.")
+
+
+@pytest.mark.parametrize("cuts", [[1], [2, 1], [1, 1], [1, 2, 3]])
+def test_borders_that_do_not_fit_the_choices_are_refused(cuts):
+    with pytest.raises(ValueError, match="need 2 ascending borders"):
+        Prediction("Which?", CHOICES, cuts=cuts)
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("", "You locked in no prediction. It is: 692 pixels. Why."),
+        ("about 20", "You locked in no prediction. It is: 692 pixels. Why."),
+        ("300", "You predicted 300. It is: 692 pixels. Why."),
+        ("650,5", "You predicted 650.5. Right: it is: 692 pixels. Why."),
+    ],
+)
+def test_an_estimate_is_right_within_its_tolerance(typed, words, capsys):
+    ask = Estimate("How many?", "pixels", within=0.1)
+    label, field, button = ask.children
+    assert "How many? (Within 10% counts.)" in label.value
+    field.children[0].value = typed
+    button.click()
+    ask.reveal(692, "Why.")
+    assert capsys.readouterr().out.strip() == words
+
+
+def test_a_number_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="type a number"):
+        Estimate("How many?").lock("many")
+
+
+def sketch():
+    return Sketch("Which line?", [1, 2, 3, 4, 5], "epoch", "error", 0, 10)
+
+
+def test_a_sketch_is_shown_beside_what_was_measured(capsys):
+    ask = sketch()
+    for slider, value in zip(ask.children[1].children, (9, 7, 5, 3, 1), strict=True):
+        slider.value = value
+    ask.lock()
+    assert all(slider.disabled for slider in ask.children[1].children)
+    figure = ask.reveal([9, 7, 4, 3, 1], "Why.")
+    told = "Your line is off by 0.2 on average. That is close. It goes from 9 to 1. Why."
+    assert capsys.readouterr().out.strip() == told
+    assert "your prediction: from 9 at 1 to 1 at 5" in figure.alt and "measured:" in figure.alt
+
+
+def test_a_sketch_far_off_and_none_at_all(capsys):
+    far, none = sketch(), Sketch("Another?", [1, 2, 3], "epoch", "error", 0, 10)
+    far.lock([0.0] * 5)
+    far.reveal([9] * 5, "Why.")
+    none.reveal([9] * 3, "Why.")
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "Your line is off by 9 on average. It goes from 9 to 9. Why."
+    assert second == "You locked in no prediction. It goes from 9 to 9. Why."
+    with pytest.raises(ValueError, match="a number for each place"):
+        none.lock([1.0])
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        (lambda: Prediction("Which?", CHOICES), "fewer"),
+        (lambda: Estimate("How many?"), 7.0),
+        (sketch, [1.0, 2.0, 3.0, 4.0, 5.0]),
+    ],
+)
+def test_an_answer_outlives_the_kernel_and_can_be_reset(question, answer):
+    question().lock(answer)
+    again = question()
+    assert again.answer == answer and again.children[2].disabled
+    record.reset()
+    assert question().answer is None
+
+
+def test_an_old_answer_that_is_none_any_more_is_asked_again():
+    Prediction("Which?", CHOICES).lock("fewer")
+    assert Prediction("Which?", ["yes", "no"]).answer is None

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -307,6 +308,7 @@ def test_a_figure_inside_html_is_compared(stored, tmp_path):
         ("nan inf -inf", "nan inf -inf"),
         ("|  9.99 | a", "| 10.01 | a"),
         ("12,288.5 pixels", "12,300.5 pixels"),
+        ("model   MSE\n-----  ----\nAE     9.99", "model     MSE\n-----  ------\nAE     10.012"),
     ],
 )
 def test_texts_that_agree(old, new):
@@ -330,6 +332,8 @@ def test_texts_that_agree(old, new):
         ("0.5", ""),
         ("0.5\n0.5", "0.5"),
         ("0.5 mm", "0.5 m"),
+        ("a b", "ab"),
+        ("a\n---\nb", "a\nb"),
     ],
 )
 def test_texts_that_differ(old, new):
@@ -341,6 +345,56 @@ def test_whole_numbers_may_be_let_loose():
     old, new = "12,288 points moved", "12,300 points moved"
     assert text_difference(old, new, Tolerance(integers=True)) is None
     assert "off by 12" in text_difference(old, new, Tolerance(rel=1e-4, integers=True))
+
+
+TABLE = {
+    "MSE": {"AE": 0.0123, "VAE": 9.9961},
+    "rate, nats": {"AE": -99.96, "VAE": float("nan")},
+    "active units": {"AE": 64, "VAE": 12},
+}
+TABLE |= {f"measure {i}": {"AE": 0.5, "VAE": 9.5} for i in range(5)}  # wider than 80 letters
+
+
+def shown(form: str, changes: dict[tuple[str, str], float]) -> list[nbformat.NotebookNode]:
+    """What a notebook stores of a table, some cells of it changed."""
+    frame = pd.DataFrame(TABLE)
+    for cell, value in changes.items():
+        frame.loc[cell] = value
+    frame = frame.round(4)
+    plain = {
+        "DataFrame": repr,
+        "printed": pd.DataFrame.to_string,
+        "Series": lambda f: repr(f["MSE"]),
+    }
+    data = {"text/plain": plain[form](frame)}
+    if form == "DataFrame":
+        data["text/html"] = frame._repr_html_()
+    return [new_output("execute_result", data)]
+
+
+@pytest.mark.parametrize("form", ["DataFrame", "printed", "Series"])
+def test_a_table_agrees_whatever_its_layout(form, tmp_path):
+    stored = shown(form, {})
+    same = shown(form, {("VAE", "MSE"): 10.00049, ("AE", "rate, nats"): -100.05})
+    assert stored != same and differences(stored, same, Tolerance(), tmp_path / "x") == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "value", "sentence"),
+    [
+        (("AE", "MSE"), 0.0143, "0.0123 became 0.0143"),
+        (("AE", "rate, nats"), 99.96, "-99.96 became 99.96"),
+        (("VAE", "rate, nats"), 3.5, "NaN became 3.5"),
+        (("VAE", "active units"), 13, "12 became 13, off by 1 (allowed: 0: whole numbers)"),
+        (("GAN", "MSE"), 0.5, "now"),
+        (("AE", "SSIM"), 0.5, "SSIM"),
+    ],
+)
+@pytest.mark.parametrize("form", ["DataFrame", "printed"])
+def test_another_table_differs(form, cell, value, sentence, tmp_path):
+    now = shown(form, {cell: value})
+    (message,) = differences(shown(form, {}), now, Tolerance(), tmp_path / "x")
+    assert sentence in message
 
 
 @given(

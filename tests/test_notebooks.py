@@ -15,7 +15,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 LARGEST = 2_000_000  # bytes: a notebook that compares noisy pictures, which no PNG makes small
-CODE_LINES = 10
+CODE_LINES = 16
 SLIDE_TYPES = {"slide", "subslide", "fragment", "skip", "notes", "-"}
 CELL_METADATA = {"course", "jupyter", "slideshow", "tags"}
 NOTEBOOK_METADATA = {
@@ -293,7 +293,7 @@ SPOILED = [
     (one_title, lambda n, p: put(n, 3, source="# End"), "cell 4 has 1"),
     (no_stored_errors, lambda n, p: put(n, 1, outputs=RAISED), "ValueError: no"),
     (no_stderr, lambda n, p: put(n, 1, outputs=STDERR), "careful"),
-    (short_cells, lambda n, p: put(n, 1, source="x = 1\n" * 11), "11 lines"),
+    (short_cells, lambda n, p: put(n, 1, source="x = 1\n" * 17), "17 lines"),
     (no_empty_cells, lambda n, p: put(n, 1, source=" \n"), "cell 2 is empty"),
     (alt_texts, spoil_alt_text, "image/png"),
     (alt_texts, spoil_html, "<img> without"),

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.colors import to_rgba
 from nbclient import NotebookClient
 from PIL import Image
 
@@ -68,6 +69,31 @@ def test_grid_draws_floats_as_their_grey_levels():
     assert np.array_equal(pixels(same), pixels(plots.grid(images)))
 
 
+def test_grid_and_comparison_name_their_rows_in_picture_and_description():
+    figure = plots.grid(pictures(4), columns=2, rows=["AE", "VAE, calibrated, N(0, I)"])
+    assert figure.alt == "4 pictures in rows of 2: AE; VAE, calibrated, N(0, I)."
+    assert {"AE", "VAE, calibrated,\nN(0, I)"} <= {text.get_text() for text in figure.texts}
+    titled = plots.grid(pictures(3), columns=2, rows=["AE", "GAN"], titles=["a", "b", "c"])
+    assert titled.alt == "3 pictures in rows of 2: AE: a, b; GAN: c."
+
+    columns = {"original": pictures(2), "copy": pictures(2)}
+    figure = plots.comparison(columns, rows=["AE", "GAN"], numbers={"copy": [1, 2]})
+    assert figure.alt.startswith("2 rows of pictures (AE; GAN), columns: original, copy. AE: copy")
+    assert "GAN: copy, 2." in figure.alt
+    assert {"AE", "GAN"} <= {text.get_text() for text in figure.texts}
+
+
+def test_names_of_rows_lie_beside_the_pictures_not_on_them():
+    figure = plots.grid(
+        pictures(4), columns=2, rows=["VAE, AE, GAN, PCA", "VAE, calibrated, N(0, I)"]
+    )
+    figure.draw_without_rendering()
+    first = min(axes.get_window_extent().x0 for axes in figure.axes)
+    boxes = [text.get_window_extent() for text in figure.texts if text.get_ha() == "right"]
+    assert len(boxes) == 2
+    assert all(box.x0 >= 0 and box.x1 < first for box in boxes)
+
+
 def test_comparison_amplifies_the_difference_and_prints_its_numbers():
     before, after = pictures(2, seed=1), pictures(2, seed=2)
     figure = plots.comparison(
@@ -126,6 +152,139 @@ def test_curve_tells_lines_apart_without_colour_and_describes_them():
     assert "eigenvalue (logarithmic) against component" in figure.alt
 
 
+@pytest.mark.parametrize(
+    ("system", "names"),
+    {
+        "#0072B2": ["AE", "AE, fitted"],
+        "#D55E00": ["VAE", "VAE, calibrated, N(0, I)", "VAE, σ² = 1.5", "VAE with mse + kl"],
+        "#CC79A7": ["VAE, σ² = 1", "VAE σ² = 1, fitted"],
+        "#009E73": ["GAN", "GAN, seed 2"],
+        "#000000": ["PCA, 64 components", "data"],
+    }.items(),
+)
+def test_a_system_has_one_colour(system, names):
+    assert {plots.colour(name) for name in names} == {system}
+
+
+def test_an_unknown_name_gets_the_next_colour_that_no_system_has():
+    names = ["AE", "bound", "PCA", "dataset", "AEs"]
+    figure = plots.curve([1, 2], {name: [1, 2] for name in names}, "x", "y")
+    drawn = [line.get_color() for line in figure.axes[0].lines]
+    assert drawn[0] == "#0072B2" and drawn[2] == "#000000"
+    assert drawn[1] == plots.colour("bound") == plots.colour("anything")
+    systems = {plots.colour(name) for name in ("AE", "VAE", "VAE, σ² = 1", "GAN", "PCA")}
+    assert len({drawn[1], drawn[3], drawn[4]} - systems) == 3
+    bars = plots.bars(dict.fromkeys(names, 1), "y").axes[0].patches
+    assert [bar.get_facecolor() for bar in bars] == [to_rgba(colour) for colour in drawn]
+    points = plots.scatter(dict.fromkeys(names, (1, 2)), "x", "y").axes[0].collections
+    assert [tuple(one.get_facecolor()[0]) for one in points] == [to_rgba(c) for c in drawn]
+
+
+def test_bars_are_means_with_a_dot_for_each_seed_and_a_number():
+    figure = plots.bars({"AE": 1.5, "VAE": [-1, -2, -6], "GAN": torch.tensor(2e4)}, "nats")
+    axes = figure.axes[0]
+    assert [bar.get_height() for bar in axes.patches] == [1.5, -3, 2e4]
+    assert [text.get_text() for text in axes.texts] == ["1.5", "-3", "20,000"]
+    (dots,) = axes.collections
+    assert dots.get_offsets()[:, 1].tolist() == [-1, -2, -6]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["AE", "VAE", "GAN"]
+    assert figure.alt == (
+        "Bars of nats. AE: 1.5. VAE: -3, mean of 3 seeds from -6 to -1. GAN: 20,000."
+    )
+
+
+def test_groups_of_bars_are_named_below_and_their_bars_in_a_legend_and_by_hatches():
+    groups = {"faces": {"AE": 1, "VAE": 2}, "digits": {"VAE": [3, 5]}}
+    figure = plots.bars(groups, "MSE", log=True, title="Errors")
+    axes = figure.axes[0]
+    assert axes.get_yscale() == "log"
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["faces", "digits"]
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == ["AE", "VAE", "one seed"]
+    ae, *vaes = axes.patches
+    assert len({vae.get_hatch() for vae in vaes} | {ae.get_hatch()}) == 2
+    assert figure.alt == (
+        "Errors. Bars of MSE (logarithmic). faces: AE: 1; VAE: 2. "
+        "digits: VAE: 4, mean of 2 seeds from 3 to 5."
+    )
+
+
+@pytest.mark.parametrize("groups", [1, 3, 8])
+def test_the_numbers_of_bars_cover_neither_one_another_nor_leave_the_figure(groups):
+    inner = {"training": 0.1234, "test": -0.2345, "sampled": [0.1111, 0.35, 0.2]}
+    figure = plots.bars({f"VAE, calibrated, {i}": inner for i in range(groups)}, "MSE")
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert all(box.count_overlaps(boxes) == 1 for box in boxes)  # itself
+    assert all(
+        figure.bbox.contains(x, y) for box in boxes for x, y in ((box.x0, box.y0), (box.x1, box.y1))
+    )
+
+
+SYSTEMS = ["AE", "VAE, calibrated", "VAE, calibrated, N(0, I)", "VAE, σ² = 1", "GAN", "PCA", "data"]
+
+
+def test_scatter_writes_names_beside_the_points_and_lines_in_a_legend():
+    points = {name: (i % 3 - 1, i) for i, name in enumerate(SYSTEMS)}
+    points["AE"] = [(-1, 0), (-0.5, 0.25)]
+    figure = plots.scatter(points, "rate", "MSE", lines={"best": ([-1, 1], [-1, -0.5])})
+    axes = figure.axes[0]
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert [text.get_text() for text in axes.texts] == SYSTEMS
+    assert all(box.count_overlaps(boxes) == 1 for box in boxes)
+    room = axes.get_window_extent()
+    assert all(room.x0 < box.x0 and box.x1 < room.x1 for box in boxes)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["best"]
+    assert "Points of MSE against rate. AE: (-1, 0), (-0.5, 0.25). VAE, cal" in figure.alt
+    assert "Line best: from -1 at -1 to -0.5 at 1" in figure.alt
+
+
+def test_scatter_without_room_for_names_has_them_in_its_only_legend():
+    points = {name: (1 + i * 1e-4, 1) for i, name in enumerate(SYSTEMS)} | {"far": (9, 9)}
+    figure = plots.scatter(points, "rate", "MSE", lines={"best": ([1, 2], [2, 1])})
+    assert not figure.axes[0].texts
+    (legend,) = figure.legends
+    assert {text.get_text() for text in legend.get_texts()} == {*points, "best"}
+
+
+@pytest.mark.parametrize(
+    ("log", "scales"),
+    [(False, "linear linear"), ("x", "log linear"), ("y", "linear log"), ("both", "log log")],
+)
+def test_scatter_takes_logarithms_of_either_axis(log, scales):
+    figure = plots.scatter({"AE": (3, 4), "VAE": (60, 9)}, "rate", "MSE", log=log)
+    axes = figure.axes[0]
+    assert f"{axes.get_xscale()} {axes.get_yscale()}" == scales
+    assert figure.alt.count("(logarithmic)") == scales.count("log")
+
+
+def test_heatmap_writes_its_numbers_and_describes_them():
+    matrix = [[0.5, -0.004, float("nan")], [1.25, 0.75, -2]]
+    figure = plots.heatmap(matrix, ["AE", "VAE"], ["x", "y", 3], "importance", title="DCI")
+    axes, bar = figure.axes
+    written = [text.get_text() for text in axes.texts]
+    assert written == ["0.50", "0.00", "", "1.25", "0.75", "-2.00"]
+    assert bar.get_ylabel() == "importance"
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["x", "y", "3"]
+    assert figure.alt == (
+        "DCI. Heat map of importance, 2 × 3 cells: lowest -2.00 (row VAE; column 3), highest 1.25 "
+        "(row VAE; column x). Columns: x; y; 3. AE: 0.50, 0.00, nothing. VAE: 1.25, 0.75, -2.00."
+    )
+
+
+@pytest.mark.parametrize(("rows", "columns", "written"), [(8, 8, 64), (10, 20, 200), (64, 6, 0)])
+def test_heatmap_writes_numbers_where_they_fit_and_each_in_its_cell(rows, columns, written):
+    matrix = np.linspace(-0.9, 0.9, rows * columns).reshape(rows, columns)
+    figure = plots.heatmap(matrix, range(rows), range(columns), "correlation")
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert len(boxes) == written
+    cell = axes.get_window_extent().width / columns
+    assert all(box.width < cell for box in boxes)
+
+
 def test_loss_curves_write_the_last_values():
     figure = plots.loss_curves(HISTORY)
     legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
@@ -159,6 +318,28 @@ def test_loss_curves_draw_each_term_in_a_panel_of_its_own():
         (lambda: plots.curve([], {}, "x", "y"), "nothing to draw"),
         (lambda: plots.curve([1, 2], {"a": [1]}, "x", "y"), "'a' has shape"),
         (lambda: plots.curve([1, 2], {"a": [1, 0]}, "x", "y", log=True), "down to 0.*log=False"),
+        (lambda: plots.grid(pictures(3), columns=2, rows=["a"]), r"rows=\['a'\] for 2 rows"),
+        (lambda: plots.grid(pictures(2), rows="a"), "rows='a' for 1 row of"),
+        (lambda: plots.comparison({"a": pictures(2)}, rows=["a"]), "comparison got rows=.* for 2"),
+        (lambda: plots.bars({}, "y"), "nothing to draw"),
+        (lambda: plots.bars({"a": {}}, "y"), "nothing to draw"),
+        (lambda: plots.bars({"a": 1, "b": {"c": 1}}, "y"), "groups and numbers"),
+        (lambda: plots.bars({"a": []}, "y"), r"'a' got \[\], but a finite number"),
+        (lambda: plots.bars({"a": [[1], [1, 2]]}, "y"), "'a' got .*finite number"),
+        (lambda: plots.bars({"a": float("nan")}, "y"), "'a' got nan"),
+        (lambda: plots.bars({"a": 0}, "y", log=True), "'a' goes down to 0.*log=False"),
+        (lambda: plots.scatter({}, "x", "y"), "no points"),
+        (lambda: plots.scatter({"a": (1, 2, 3)}, "x", "y"), "Point 'a' is not made of"),
+        (lambda: plots.scatter({"a": (1, float("inf"))}, "x", "y"), "finite pairs"),
+        (lambda: plots.scatter({"a": (1, 2)}, "x", "y", log="z"), "log='z', but False, 'x'"),
+        (lambda: plots.scatter({"a": (1, -2)}, "x", "y", log="y"), "'a' goes down to -2"),
+        (
+            lambda: plots.scatter({"a": (1, 2)}, "x", "y", lines={"l": ([1, 2], [1])}),
+            "Line 'l' is not made of .* as many xs as ys",
+        ),
+        (lambda: plots.heatmap([[1, 2]], ["a"], ["b"], "c"), r"\(1, 2\), 1 rows and 1 columns"),
+        (lambda: plots.heatmap([[np.nan]], ["a"], ["b"], "c"), "no finite number"),
+        (lambda: plots.heatmap([[1, np.inf]], ["a"], ["b", "c"], "c"), "infinite"),
         (lambda: plots.loss_curves({"epoch": [], "train_loss": []}), "train first"),
         (lambda: plots.loss_curves(HISTORY, "loss", "rate"), "train_rate"),
     ],

@@ -89,8 +89,13 @@ def minutes(path: Path) -> int:
 
 
 def contents(folder: Path) -> set[str]:
-    """What is in a wing or the library: modules by their name, folders with a stroke."""
+    """What is in a wing or the library: modules by their name, folders with a stroke.
+
+    Modules that are a notebook's own are not listed one by one.
+    """
+    own = {path.stem.partition("_")[2] for path in NOTEBOOKS}
     shown = [path for path in folder.iterdir() if not path.name.startswith(("__", "."))]
+    shown = [path for path in shown if path.stem not in own]
     return {f"{path.name}/" if path.is_dir() else path.stem for path in shown}
 
 

@@ -20,7 +20,7 @@ rests on was measured), then in numbers. `make claims` writes this page from the
 {}
 """
 _CLAIM = re.compile(r"^([✓✗]) (?!“)(.+) \[(.+)\]$", re.MULTILINE)
-_VERDICT = re.compile(r"^([✓✗]) “(.+)” is ([A-Z ]+)\.$", re.MULTILINE)
+_VERDICT = re.compile(rf"^([✓✗]) “(.+)”: ({'|'.join(VERDICTS.values())})\.$", re.MULTILINE)
 
 
 class Stated(NamedTuple):
@@ -34,7 +34,7 @@ class Stated(NamedTuple):
     @property
     def heard(self) -> bool:
         """Whether it is something people say, with a verdict."""
-        return self.result.lower() in VERDICTS
+        return self.result in VERDICTS.values()
 
 
 def collect(paths: Iterable[str | Path]) -> list[Stated]:
@@ -78,9 +78,7 @@ def write(stated: Sequence[Stated], path: str | Path) -> None:
 def _row(stated: Stated) -> str:
     mark, sentence, result = MARKS[stated.holds], stated.sentence, stated.result
     said, found = (
-        (f"“{sentence}”", f"{mark} {result.lower()}")
-        if stated.heard
-        else (f"{mark} {sentence}", result)
+        (f"“{sentence}”", f"{mark} {result}") if stated.heard else (f"{mark} {sentence}", result)
     )
     return f"| {_in_cell(said)} | {_in_cell(found)} | {stated.notebook[:2]} |"
 

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from course_lib import theory
 from course_lib.explorers.figure_explorer import FigureExplorer, Slider
-from course_lib.plots.curves import COLOURS, MARKERS
 from course_lib.plots.figure import DPI, AltFigure, as_pictures, strip
+from course_lib.plots.palette import COLOURS, MARKERS
 
 MOST = 64  # eigenvalues that are drawn; more would be thinner than a pixel or two
 BLUE, ORANGE, WATER, GREY = COLOURS[0], COLOURS[1], COLOURS[5], "#888888"

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from course_lib.explorers.figure_explorer import FigureExplorer, Slider
-from course_lib.plots.curves import COLOURS, DASHES
 from course_lib.plots.figure import DPI, AltFigure
+from course_lib.plots.palette import COLOURS, DASHES
 
 # For μ in ±3 and σ from 0.05 to 3, sums over this grid are integrals to nine decimals.
 GRID = torch.linspace(-30, 30, 12_001, dtype=torch.float64)

@@ -1,7 +1,6 @@
 """Lines over an axis: any curves, and a training run's history, live if wanted."""
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,15 +9,13 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from course_lib.plots.figure import DPI, AltFigure
+from course_lib.plots.figure import DPI, AltFigure, above_zero
+from course_lib.plots.palette import styles
 
 if TYPE_CHECKING:
     from course_lib.training import State
 
-# Okabe and Ito's palette (2008): its colours stay apart for colour-blind readers. Markers and
-# dashes change along with the colour, so that a line is never told by its colour alone.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS, DASHES = ("o", "s", "^", "D", "v", "P", "X"), ("-", "--", "-.", ":")
+FEW = 4  # lines, above which a legend would cover them
 
 
 def curve(
@@ -31,7 +28,7 @@ def curve(
     title: str | None = None,
     alt: str | None = None,
 ) -> AltFigure:
-    """Lines over one axis, told apart by colour, marker and dashes.
+    """Lines over one axis, told apart by marker, dashes and colour (see `plots.colour`).
 
     Parameters
     ----------
@@ -58,13 +55,10 @@ def curve(
             raise ValueError(
                 f"Line {name!r} has shape {y.shape} and x has {x.shape}, but each x needs one y."
             )
-        if log and not (y > 0).all():
-            raise ValueError(
-                f"Line {name!r} goes down to {y.min():.4g}, but a logarithmic axis takes only "
-                "numbers above 0: use log=False, or leave those points out."
-            )
+        if log:
+            above_zero(f"Line {name!r}", y)
     figure = AltFigure(
-        figsize=(6, 3.4),
+        figsize=(6 if len(lines) <= FEW else 8, 3.4),
         dpi=DPI,
         layout="constrained",
         alt=alt or (f"{title}. " if title else "") + _describe(x, lines, xlabel, ylabel, log),
@@ -152,21 +146,24 @@ class LiveCurve:
 def _describe(
     x: np.ndarray, lines: Mapping[str, np.ndarray], xlabel: str, ylabel: str, log: bool = False
 ) -> str:
-    described = " ".join(
-        f"{name}: from {y[0]:.4g} at {x[0]:g} to {y[-1]:.4g} at {x[-1]:g} "
-        f"(lowest {np.nanmin(y):.4g}, highest {np.nanmax(y):.4g})."
-        for name, y in lines.items()
-    )
+    described = " ".join(describe_line(name, x, y) for name, y in lines.items())
     kind = f"{ylabel}{' (logarithmic)' if log else ''} against {xlabel}."
     return f"Line plot of {kind} {described}"
 
 
+def describe_line(name: str, x: np.ndarray, y: np.ndarray) -> str:
+    """A line's ends and extremes in words."""
+    return (
+        f"{name}: from {y[0]:.4g} at {x[0]:g} to {y[-1]:.4g} at {x[-1]:g} "
+        f"(lowest {np.nanmin(y):.4g}, highest {np.nanmax(y):.4g})."
+    )
+
+
 def _draw(axes: Axes, x: np.ndarray, lines: Mapping[str, np.ndarray]) -> None:
-    styles = zip(cycle(COLOURS), cycle(MARKERS), cycle(DASHES), strict=False)
-    for (name, y), (colour, marker, dashes) in zip(lines.items(), styles, strict=False):
+    for name, (colour, marker, dashes) in styles(lines).items():
         axes.plot(
             x,
-            y,
+            lines[name],
             label=name,
             color=colour,
             linestyle=dashes,
@@ -178,4 +175,7 @@ def _draw(axes: Axes, x: np.ndarray, lines: Mapping[str, np.ndarray]) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
+    if len(lines) <= FEW:
+        axes.legend(frameon=False)
+    else:
+        axes.figure.legend(loc="outside right upper", frameon=False)

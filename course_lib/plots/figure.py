@@ -4,6 +4,7 @@ import base64
 import io
 import textwrap
 
+import numpy as np
 import torch
 from IPython import get_ipython
 from matplotlib.figure import Figure
@@ -14,6 +15,8 @@ from course_lib.transforms import to_image
 DPI = 100
 PICTURE = 128  # pixels on screen along the longer side of a picture: twice a 64-pixel face
 GAP, LINE, FONT_SIZE = (12, 14, 8)  # pixels between pictures, pixels per line of text, points
+SMALL = 9  # points: names and numbers in a figure, still readable on a slide
+LETTER = 7  # pixels that a letter of this size takes
 
 
 class AltFigure(Figure):
@@ -103,6 +106,33 @@ def symmetric(patterns: Tensor) -> Tensor:
     return patterns.detach() / torch.where(largest > 0, largest, 1)
 
 
+def number(value: float) -> str:
+    """Four digits, without an exponent where it can be read without."""
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e7 else f"{value:.4g}"
+
+
+def array(numbers) -> np.ndarray:
+    """Numbers as floats; an empty array where rows have different lengths."""
+    try:
+        return np.asarray(numbers, dtype=float)
+    except ValueError:
+        return np.empty(0)
+
+
+def wrapped(name: str, letters: int) -> str:
+    """A name on several lines, broken neither within a word nor at an equals sign."""
+    return textwrap.fill(name.replace(" = ", "\u00a0=\u00a0"), letters, break_long_words=False)
+
+
+def above_zero(what: str, numbers: np.ndarray) -> None:
+    """Refuse what a logarithmic axis cannot show."""
+    if not (numbers > 0).all():
+        raise ValueError(
+            f"{what} goes down to {numbers.min():.4g}, but a logarithmic axis takes only numbers "
+            "above 0: use log=False, or leave those points out."
+        )
+
+
 def as_pictures(images: Tensor, name: str = "images") -> Tensor:
     """Check pictures and bring them to uint8 (n, C, H, W) on the CPU, with 1 or 3 channels."""
     images = torch.as_tensor(images).detach().cpu()
@@ -138,18 +168,24 @@ def mosaic(
     columns: int,
     above: list[str],
     below: list[str],
+    names: list[str],
     title: str | None,
     alt: str,
 ) -> AltFigure:
-    """Place every picture on whole screen pixels, so that its own pixels stay crisp squares."""
+    """Place every picture on whole screen pixels, so that its own pixels stay crisp squares; the
+    rows' names, if there are any, stand at the left."""
     rows = [slice(i, i + columns) for i in range(0, len(pictures), columns)]
     height, width = (max(p.shape[axis] for p in pictures) for axis in (1, 2))
     zoom = max(1, PICTURE // max(height, width))
     height, width = zoom * height, zoom * width
     tops = [_lines(above[row]) * LINE for row in rows]
     bottoms = [_lines(below[row]) * LINE for row in rows]
-    full_width = columns * (width + GAP) + GAP
-    heading = textwrap.fill(title or "", full_width // 8)  # a letter takes about 8 pixels
+    names = [wrapped(name, 16) for name in names] or [""] * len(rows)
+    longest = max(len(line) for name in names for line in name.split("\n"))
+    left = GAP + LETTER * longest  # where the pictures begin
+    left += GAP if longest else 0
+    full_width = left + columns * (width + GAP)
+    heading = textwrap.fill(title or "", full_width // (LETTER + 1))
     head = (_lines([heading]) + 1) * LINE if heading else 0
     full_height = head + sum(tops) + sum(bottoms) + len(rows) * (height + GAP) + GAP
 
@@ -158,10 +194,18 @@ def mosaic(
     y = full_height - GAP  # matplotlib counts upwards
     figure.text(0.5, y / full_height, heading, va="top", ha="center", fontsize=FONT_SIZE + 2)
     y -= head
-    for row, top, bottom in zip(rows, tops, bottoms, strict=True):
+    for row, name, top, bottom in zip(rows, names, tops, bottoms, strict=True):
         y -= top + height
+        figure.text(
+            (left - GAP) / full_width,
+            (y + height / 2) / full_height,
+            name,
+            ha="right",
+            va="center",
+            fontsize=SMALL,
+        )
         for i, picture in enumerate(pictures[row]):
-            x = GAP + i * (width + GAP)
+            x = left + i * (width + GAP)
             axes = figure.add_axes(
                 (x / full_width, y / full_height, width / full_width, height / full_height)
             )

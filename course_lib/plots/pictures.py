@@ -16,6 +16,7 @@ def comparison(
     difference_of: tuple[str, str] | None = None,
     gain: float = 2.0,
     numbers: Mapping[str, Sequence[str | float]] | None = None,
+    rows: Sequence[str] | None = None,
     title: str | None = None,
     alt: str | None = None,
 ) -> AltFigure:
@@ -33,6 +34,8 @@ def comparison(
         The amplification.
     numbers : mapping from a column's name to n texts or numbers, optional
         Printed below that column's pictures.
+    rows : n texts, optional
+        Printed at the left of the rows.
     title, alt : str, optional
         `alt` replaces the generated description.
 
@@ -51,6 +54,7 @@ def comparison(
                 f"Column {name!r} has {len(images)} pictures and {first!r} has {n}, but each "
                 "row needs one of each: pass equally many."
             )
+    named = _row_names("comparison", rows, n)
     below = {name: [_text(entry) for entry in entries] for name, entries in (numbers or {}).items()}
     for name, entries in below.items():
         if name not in pictures or len(entries) != n:
@@ -72,17 +76,20 @@ def comparison(
     names = list(pictures)
     captions = [below[name][i] if name in below else "" for i in range(n) for name in names]
     described = "".join(
-        f" Row {i + 1}: "
+        f" {named[i] if named else f'Row {i + 1}'}: "
         + "; ".join(f"{name}, {below[name][i].replace(chr(10), ', ')}" for name in below)
         + "."
         for i in range(n if below else 0)
     )
-    shape = f"{n} {'row' if n == 1 else 'rows'} of pictures, columns: {', '.join(names)}."
+    shape = f"{n} {'row' if n == 1 else 'rows'} of pictures"
+    shape += f" ({'; '.join(named)})" if named else ""
+    shape += f", columns: {', '.join(names)}."
     return mosaic(
         [pictures[name][i] for i in range(n) for name in names],
         columns=len(names),
         above=names + [""] * (len(names) * (n - 1)),
         below=captions,
+        names=named,
         title=title,
         alt=alt or (f"{title}. " if title else "") + shape + note + described,
     )
@@ -92,6 +99,7 @@ def grid(
     images: Tensor,
     *,
     columns: int = 8,
+    rows: Sequence[str] | None = None,
     titles: Sequence[str | float] | None = None,
     title: str | None = None,
     alt: str | None = None,
@@ -104,6 +112,8 @@ def grid(
         (n, C, H, W), uint8 or float in [-1, 1]; one channel is drawn in grey.
     columns : int
         Pictures per row.
+    rows : a text for each row, optional
+        Printed at the left of the rows.
     titles : n texts or numbers, optional
         Printed above the pictures.
     title, alt : str, optional
@@ -112,7 +122,7 @@ def grid(
     Raises
     ------
     ValueError
-        If `images` holds no pictures, or `titles` are not as many.
+        If `images` holds no pictures, or `titles` or `rows` are not as many.
     """
     pictures = as_pictures(images)
     n = len(pictures)
@@ -121,16 +131,34 @@ def grid(
     above = [_text(entry) for entry in titles] if titles is not None else [""] * n
     if len(above) != n:
         raise ValueError(f"grid got {len(above)} titles for {n} pictures: pass one for each.")
-    shape = f"{n} pictures in rows of {min(columns, n)}" if n > 1 else "One picture"
-    named = f": {', '.join(above)}." if titles is not None else "."
+    columns = min(columns, n)
+    starts = range(0, n, columns)
+    names = _row_names("grid", rows, len(starts))
+    parts = [", ".join(above[i : i + columns]) for i in starts]
+    if names and titles is not None:
+        parts = [f"{name}: {part}" for name, part in zip(names, parts, strict=True)]
+    elif names:
+        parts = names
+    shape = f"{n} pictures in rows of {columns}" if n > 1 else "One picture"
+    told = f": {('; ' if names else ', ').join(parts)}." if names or titles is not None else "."
     return mosaic(
         list(pictures),
-        columns=min(columns, n),
+        columns=columns,
         above=above,
         below=[""] * n,
+        names=names,
         title=title,
-        alt=alt or (f"{title}. " if title else "") + shape + named.replace("\n", " "),
+        alt=alt or (f"{title}. " if title else "") + shape + told.replace("\n", " "),
     )
+
+
+def _row_names(function: str, rows: Sequence[str] | None, n: int) -> list[str]:
+    if rows is not None and (isinstance(rows, str) or len(rows) != n):
+        raise ValueError(
+            f"{function} got rows={rows!r} for {n} {'row' if n == 1 else 'rows'} of pictures: pass "
+            "a list with a name for each."
+        )
+    return [str(row) for row in rows or ()]
 
 
 def _text(entry: str | float) -> str:

@@ -62,6 +62,7 @@ def _environment(folder: Path) -> dict[str, str]:
         if name not in {"MPLBACKEND", "JUPYTER_TOKEN"} and not name.startswith("PYTEST_")
     }
     return ours | {
+        "COURSE_PROGRESS": str(folder / "progress.json"),
         "IPYTHONDIR": str(folder / "ipython"),
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
