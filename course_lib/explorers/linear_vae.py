@@ -127,8 +127,8 @@ def waterline_figure(
     )
     figure.text(0.5, 0.955, title, ha="center", fontsize=11)
     here = {"this linear VAE": (found.squared_error.item(), found.rate.item())}
-    _draw_water(figure.add_axes((0.1, 0.33, 0.415, 0.6)), spectrum, latent_dim, level)
-    _draw_curve(figure.add_axes((0.605, 0.33, 0.38, 0.6)), spectrum, here | observed)
+    _draw_water(figure.add_axes((0.1, 0.365, 0.415, 0.565)), spectrum, latent_dim, level)
+    _draw_curve(figure.add_axes((0.605, 0.365, 0.38, 0.565)), spectrum, here | observed)
     _draw_directions(figure, pca, image_shape, found.squared_norms)
     return figure
 
