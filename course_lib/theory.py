@@ -61,7 +61,8 @@ def pca(x: ArrayLike) -> PCA:
     x = x.flatten(1)
     n, d = x.shape
     mean = x.mean(0)
-    _, singular, axes = torch.linalg.svd(x - mean, full_matrices=False)
+    # Of A = QR, the small R has the same singular values and axes, and Q need not be kept.
+    _, singular, axes = torch.linalg.svd(torch.linalg.qr(x - mean, mode="r").R, full_matrices=False)
     # Rounding leaves 1e-16 where there is no variance at all; a logarithm would make much of that.
     singular[singular <= singular[0] * max(n, d) * torch.finfo(x.dtype).eps] = 0
     eigenvalues = torch.nn.functional.pad(singular**2 / n, (0, d - len(singular)))

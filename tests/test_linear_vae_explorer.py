@@ -111,8 +111,7 @@ def test_other_models_are_marked_and_those_off_the_map_on_its_edge(pca):
     assert [*theirs.get_ydata()] == [axes.get_ylim()[1]]
     assert [*collapsed.get_ydata()] == [axes.get_ylim()[0]]
     assert len({line.get_marker() for line in axes.lines[1:]}) == 4
-    assert "ours: rate 12.50 nats, squared error 0.5." in figure.alt
-    assert "theirs: rate 1000000.00 nats, squared error 1e+06." in figure.alt
+    assert figure.alt.endswith("Marked beside it: ours, theirs, collapsed.")
     many = {f"model {i}": (0.5, i) for i in range(9)}  # more than there are colours
     axes = waterline_figure(pca, SHAPE, 7, 1, 1e-3, observed=many).axes[1]
     assert len(axes.lines) == 11
@@ -130,7 +129,7 @@ def test_a_latents_picture_fades_as_the_water_rises(pca):
     torch.testing.assert_close(cosine, torch.ones_like(cosine))
 
 
-def test_pictures_are_grey_where_drowned_and_not_there_without_a_latent():
+def test_pictures_are_grey_where_drowned_and_each_has_its_number():
     figure = waterline_figure(SMALL, (1, 2, 3), 4, beta=1, sigma2=2)
     row = torch.as_tensor(figure.images[0].get_array())
     width = (row.shape[1] + GAP) // 4
@@ -140,7 +139,7 @@ def test_pictures_are_grey_where_drowned_and_not_there_without_a_latent():
     assert {*second.flatten().tolist()} == {128, round(127.5 * (1 + (1 / 3) ** 0.5))}
     for picture in drowned:
         assert (picture == 128).all()
-    assert "latents 1, 2, 3, 4, 5, 6 draw" in figure.texts[1].get_text()
+    assert [text.get_text() for text in figure.texts[1:5]] == ["1", "2", "3", "4"]
 
 
 def test_large_pictures_are_fewer():

@@ -65,7 +65,7 @@ def linear_vae_playground(
         {
             "latent_dim": Slider(1, latents, latent_dim, 1, label="latents"),
             "beta": Slider(0.01, 10_000, beta, 0.05, "β", log=True),
-            "sigma2": Slider(min(sigma2, 1e-4), max(sigma2, 1.0), sigma2, 0.05, "σ²", log=True),
+            "sigma2": Slider(min(sigma2, 1e-4), max(sigma2, 10.0), sigma2, 0.05, "σ²", log=True),
         },
     )
 
@@ -127,8 +127,8 @@ def waterline_figure(
     )
     figure.text(0.5, 0.955, title, ha="center", fontsize=11)
     here = {"this linear VAE": (found.squared_error.item(), found.rate.item())}
-    _draw_water(figure.add_axes((0.085, 0.33, 0.43, 0.6)), spectrum, latent_dim, level)
-    _draw_curve(figure.add_axes((0.605, 0.33, 0.38, 0.6)), spectrum, here | observed)
+    _draw_water(figure.add_axes((0.1, 0.365, 0.415, 0.565)), spectrum, latent_dim, level)
+    _draw_curve(figure.add_axes((0.605, 0.365, 0.38, 0.565)), spectrum, here | observed)
     _draw_directions(figure, pca, image_shape, found.squared_norms)
     return figure
 
@@ -151,9 +151,7 @@ def _describe(
         f"({found.squared_error / d:.3g} per value), distortion {found.distortion:.1f} nats, "
         f"ELBO {found.elbo:.1f} nats."
     )
-    for name, (error, rate) in observed.items():
-        said += f" {name}: rate {rate:.2f} nats, squared error {error:.4g}."
-    return said
+    return said + (f" Marked beside it: {', '.join(observed)}." if observed else "")
 
 
 def _draw_water(axes: Axes, spectrum: Tensor, latent_dim: int, level: float) -> None:
@@ -220,18 +218,21 @@ def _decades(low: float, high: float, digits: tuple[int, ...]) -> tuple[list[flo
 def _draw_directions(
     figure: AltFigure, pca: theory.PCA, image_shape: tuple[int, int, int], squared_norms: Tensor
 ) -> None:
-    """What latents draw; white where there is none."""
+    """What some of the latents draw, their numbers above."""
     zoom = max(1, SIDE // max(image_shape[1:]))
     width = zoom * image_shape[2]
-    latents = spread(int((pca.eigenvalues[:MOST] > 0).sum()), (WIDTH - GAP) // (width + GAP))
-    there = [i for i in latents if i < len(squared_norms)]
-    pictures = fading(pca, there, squared_norms).float().unflatten(1, image_shape)
+    count = min(len(squared_norms), int((pca.eigenvalues[:MOST] > 0).sum()))
+    latents = spread(count, (WIDTH - GAP) // (width + GAP))
+    pictures = fading(pca, latents, squared_norms).float().unflatten(1, image_shape)
     row = strip(as_pictures(pictures), zoom, GAP)
     left = (WIDTH - len(latents) * (width + GAP) + GAP) // 2
     figure.figimage(row.numpy(), left, GAP)
-    numbers = ", ".join(str(latent + 1) for latent in latents)
-    caption = f"what latents {numbers} draw: grey once drowned, white if there is none"
-    figure.text(0.5, (2.5 * GAP + len(row)) / HEIGHT, caption, ha="center", fontsize=9)
+    above = (1.5 * GAP + len(row)) / HEIGHT
+    for place, latent in enumerate(latents):
+        middle = (left + place * (width + GAP) + width / 2) / WIDTH
+        figure.text(middle, above, f"{latent + 1}", ha="center", fontsize=9)
+    caption = "what each of these latents draws: grey once drowned"
+    figure.text(0.5, above + 2.5 * GAP / HEIGHT, caption, ha="center", fontsize=9)
 
 
 def spread(count: int, most: int) -> list[int]:

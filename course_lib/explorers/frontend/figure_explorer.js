@@ -6,16 +6,18 @@ const REST = 600; // ms without a move after which the still in the notebook fol
 const FEW = 5; // sliders above the picture; more stand beside it
 const GONE = "The kernel was restarted or stopped: run this cell again.";
 
-/** A slider of the number itself, or of its logarithm; a number has three digits then. */
+/** A slider of the number itself, or of its logarithm; a number has two digits then,
+ * so that round numbers such as 2.5 lie on the slider's steps. */
 function numberSlider({ label, min, max, step, decimals, log }, move) {
   if (!log) return slider({ label, min, max, step, decimals, move });
-  const number = (place) => Math.min(max, Math.max(min, Number((10 ** place).toPrecision(3))));
+  const round = (place) => Number((10 ** place).toPrecision(2));
+  const number = (place) => Math.min(max, Math.max(min, round(place)));
   const { input, element, show } = slider({
     label,
     min: Math.log10(min),
     max: Math.log10(max),
     step,
-    format: (place) => String(Number((10 ** place).toPrecision(3))),
+    format: (place) => String(round(place)),
     move: (place) => move(number(place)),
   });
   return { input, element, show: (value) => show(Math.log10(value)) };
