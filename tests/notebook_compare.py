@@ -16,12 +16,12 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from jupyter_client import AsyncKernelManager
-from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
+from course_lib.authoring.execute import Client
 from tests.output_compare import Tolerance, differences
 
 
@@ -95,7 +95,7 @@ class NotebookFile(IPyNbFile):
         limit = ceil(self.config.option.nbval_cell_timeout)
         # Cells without tags: what these allow is decided in `NotebookCell.runtest` alone.
         cells = [new_code_cell(c.source) for c in self.nb.cells if c.cell_type == "code"]
-        self.client = NotebookClient(
+        self.client = Client(
             new_notebook(cells=cells),
             km=AsyncKernelManager(
                 kernel_name=CURRENT_ENV_KERNEL_NAME, kernel_spec_manager=NbvalKernelspecManager()

@@ -6,8 +6,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import nbformat
+import zmq
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
+from nbclient.output_widget import OutputWidget
 from nbformat import ValidationError
 
 from course_lib.files import written_beside
@@ -17,6 +19,26 @@ _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _PROGRESS = re.compile(r".*\d+%\|")
 # What is meant about a cell; editors and kernels add when it ran, how it was folded and more.
 _CELL_METADATA = {"course", "jupyter", "slideshow", "tags"}
+
+
+class HeardOutput(OutputWidget):
+    """nbclient's stand-in for an Output widget, without its waits.
+
+    What it sends goes past pyzmq's event loop, which may then sleep over a reply that has come in
+    the same moment, until the cell's time is up. To ask for the socket's events wakes it.
+    """
+
+    def _publish_msg(self, *args, **kwargs) -> None:
+        super()._publish_msg(*args, **kwargs)
+        self.kernel_client.shell_channel.socket.get(zmq.EVENTS)
+
+
+class Client(NotebookClient):
+    """Runs notebooks with Output widgets in them, such as those of ``ipywidgets.interact``."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.widget_registry["@jupyter-widgets/output"]["OutputModel"] = HeardOutput
 
 
 class NotebookError(RuntimeError):
@@ -88,7 +110,7 @@ def execute(path: str | os.PathLike, *, timeout: int = 600) -> None:
         nonlocal running
         running = cell_index
 
-    client = NotebookClient(
+    client = Client(
         notebook,
         timeout=timeout,
         kernel_name="python3",

@@ -136,7 +136,9 @@ def refined_posterior(
     with evaluating(model):
         parts = [_laplace(model, part, steps) for part in x.split(50)]  # jacobians are large
     mean, precision = (torch.cat(both) for both in zip(*parts, strict=True))
-    return MultivariateNormal(mean, precision_matrix=precision / widen**2)
+    # In float64, and by its lower half: rounding leaves JᵀJ not quite symmetric, and near singular.
+    covariance = widen**2 * torch.cholesky_inverse(torch.linalg.cholesky(precision.double()))
+    return MultivariateNormal(mean, scale_tril=torch.linalg.cholesky(covariance).to(mean))
 
 
 def _laplace(model: nn.Module, x: Tensor, steps: int) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,8 @@ from pathlib import Path
 from unittest import mock
 
 import nbformat
-from nbclient import NotebookClient
+
+from course_lib.authoring.execute import Client
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "notebooks"
 ASK = """
@@ -31,7 +32,7 @@ def measure(path: Path) -> str:
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     notebook.cells.append(nbformat.v4.new_code_cell(ASK))
     started, seconds = {}, {}
-    client = NotebookClient(
+    client = Client(
         notebook,
         timeout=1800,
         kernel_name="python3",
