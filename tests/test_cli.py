@@ -5,11 +5,13 @@ import shutil
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from unittest.mock import Mock, call
 
 import nbformat
 import numpy as np
 import pytest
 import torch
+import zmq
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_lib import __main__
@@ -226,3 +228,16 @@ def test_a_deck_in_a_browser(deck, page):
     assert not troubles
     assert {url.partition(":")[0] for url in requests} <= {"file", "data", "about"}
     assert any(url.endswith("reveal.js") for url in requests)
+
+
+def test_an_output_widget_looks_for_replies_after_it_has_sent():
+    """Else nbclient may sleep over a reply until the cell's time is up, in a run in twenty."""
+    kernel = Mock()
+    execute.HeardOutput("id", {}, kernel, Mock()).send(data={})
+    sent, looked = kernel.shell_channel.mock_calls
+    assert sent[0] == "send" and looked == call.socket.get(zmq.EVENTS)
+
+
+def test_our_client_runs_output_widgets_so():
+    widgets = execute.Client(new_notebook()).widget_registry["@jupyter-widgets/output"]
+    assert widgets == {"OutputModel": execute.HeardOutput}
