@@ -233,7 +233,9 @@ def test_a_deck_in_a_browser(deck, page):
 def test_an_output_widget_looks_for_replies_after_it_has_sent():
     """Else nbclient may sleep over a reply until the cell's time is up, in a run in twenty."""
     kernel = Mock()
-    execute.HeardOutput("id", {}, kernel, Mock()).send(data={})
+    widget = execute.HeardOutput("id", {"outputs": []}, kernel, Mock())
+    widget.parent_header = {}
+    widget.send(data={})
     sent, looked = kernel.shell_channel.mock_calls
     assert sent[0] == "send" and looked == call.socket.get(zmq.EVENTS)
 
