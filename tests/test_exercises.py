@@ -192,19 +192,23 @@ def test_words_are_kept_and_compared_by_the_reader(capsys):
     assert "It is because the code is noisy." in record.entry("exercises", "why")["tried"]
 
 
-def test_progress_counts_what_was_done(capsys):
+def test_progress_counts_what_was_done(monkeypatch):
     from course_lib.lessons import Prediction
 
     notebook, (first, *_) = next(iter(BY_NOTEBOOK.items()))
     before = exercises.progress()
     assert before["solved"].sum() == before["attempts"].sum() == 0
     first.check(right_answer(first))
-    ask = Prediction("Which?", ["yes", "no"])
-    ask.lock("yes")
-    ask.reveal("yes", "Why.")
+    for place, right in ((f"/home/me/notebooks/mine/04_{notebook}.ipynb", "yes"), ("", "no")):
+        monkeypatch.setenv("JPY_SESSION_NAME", place)
+        ask = Prediction(f"Which, in {place!r}?", ["yes", "no"])
+        ask.lock("yes")
+        ask.reveal(right, "Why.")
     after = exercises.progress()
-    assert after.loc[notebook.replace("_", " "), "solved"] == 1
-    assert after.loc["predictions", ["solved", "of"]].tolist() == [1, 1]
+    row = after.loc[notebook.replace("_", " ")]
+    assert row[["solved", "predictions", "right"]].tolist() == [1, 1, 1]
+    assert after.loc["elsewhere", ["predictions", "right"]].tolist() == [1, 0]
+    assert after["exercises"].sum() == len(ALL)
     exercises.reset()
     assert exercises.progress()["solved"].sum() == 0
 

@@ -80,7 +80,7 @@ def test_borders_that_do_not_fit_the_choices_are_refused(cuts):
         ("", "You locked in no prediction. It is: 692 pixels. Why."),
         ("about 20", "You locked in no prediction. It is: 692 pixels. Why."),
         ("300", "You predicted 300. It is: 692 pixels. Why."),
-        ("650,5", "You predicted 650.5. Right: it is: 692 pixels. Why."),
+        ("650,5", "You predicted 650.5. Close enough. It is: 692 pixels. Why."),
     ],
 )
 def test_an_estimate_is_right_within_its_tolerance(typed, words, capsys):

@@ -48,7 +48,11 @@ def test_reset_keeps_the_old_file_beside():
 
 @pytest.mark.parametrize(
     ("name", "number"),
-    [("/home/me/notebooks/03_edit_the_latent.ipynb", "03"), ("", ""), ("/tmp/mine.ipynb", "")],
+    [
+        ("/home/me/notebooks/03_edit_the_latent.ipynb", "edit_the_latent"),
+        ("", ""),
+        ("/tmp/mine.ipynb", ""),
+    ],
 )
 def test_jupyter_tells_the_notebook(monkeypatch, name, number):
     monkeypatch.setenv("JPY_SESSION_NAME", name)

@@ -23,19 +23,26 @@ def all_exercises() -> dict[str, list[Exercise]]:
 
 
 def progress() -> pd.DataFrame:
-    """What has been done: a row for each notebook, and one for the predictions of all."""
+    """What has been done, a row for each notebook.
+
+    The last row counts predictions of notebooks that Jupyter did not name.
+    """
     kept, rows = record.read(), {}
+    predicted = list(kept["predictions"].values())
     for notebook, exercises in all_exercises().items():
         entries = [kept["exercises"].get(one.name, {}) for one in exercises]
         rows[notebook.replace("_", " ")] = {
+            "exercises": len(exercises),
             "solved": sum(entry.get("solved", False) for entry in entries),
-            "of": len(exercises),
             "attempts": sum(entry.get("attempts", 0) for entry in entries),
-        }
-    predicted = kept["predictions"].values()
-    rows["predictions"] = {
-        "solved": sum(entry.get("right", False) for entry in predicted),
-        "of": len(predicted),
-        "attempts": len(predicted),
-    }
+        } | _counted([one for one in predicted if one.get("notebook") == notebook])
+    others = [one for one in predicted if one.get("notebook") not in all_exercises()]
+    rows["elsewhere"] = dict.fromkeys(("exercises", "solved", "attempts"), 0) | _counted(others)
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _counted(predicted: list[dict]) -> dict[str, int]:
+    return {
+        "predictions": len(predicted),
+        "right": sum(entry.get("right", False) for entry in predicted),
+    }

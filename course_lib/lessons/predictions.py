@@ -170,7 +170,7 @@ class Estimate(Question):
             off = abs(float(self.answer) - float(measured))
             right = off <= self.within * abs(float(measured))
             said = f"You predicted {float(self.answer):g}."
-        self._print(right, f"{said} Right: {truth[:1].lower()}{truth[1:]}", said, truth, because)
+        self._print(right, f"{said} Close enough. {truth}", said, truth, because)
 
     def __repr__(self) -> str:
         return f"Estimate({self.question!r})"

@@ -73,6 +73,6 @@ def reset() -> None:
 
 
 def notebook() -> str:
-    """The number of the notebook that this kernel runs, where Jupyter tells it, else ""."""
-    name = re.search(r"(\d\d+)_[^/\\]*\.ipynb$", os.environ.get("JPY_SESSION_NAME", ""))
+    """The name, without number, of the notebook that this kernel runs, where Jupyter tells it."""
+    name = re.search(r"\d\d+_([^/\\]*)\.ipynb$", os.environ.get("JPY_SESSION_NAME", ""))
     return name[1] if name else ""

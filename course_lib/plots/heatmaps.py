@@ -83,6 +83,7 @@ def heatmap(
         axis.set_ticks(range(0, len(names), step), names[::step], fontsize=SMALL, **style)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
+    axes.set_title(wrapped(title or "", round(figure.get_figwidth() * DPI / LETTER)), fontsize=10)
     figure.colorbar(image, label=label)
     if matrix.size <= NUMBERS and needed <= width and height >= 0.2:
         for (row, column), text in np.ndenumerate(texts):
