@@ -13,9 +13,8 @@ from course_lib.models import FullyConnectedVAE
 from course_lib.plots.figure import DPI, FONT_SIZE, GAP, AltFigure, as_pictures, strip
 from course_lib.plots.palette import FREE, colour
 
-LINE = torch.linspace(
-    -4, 4, 801, dtype=torch.float64
-)  # where the prior N(0, 1) has nearly all of its draws
+# Where the prior N(0, 1) has nearly all of its draws.
+LINE = torch.linspace(-4, 4, 801, dtype=torch.float64)
 DRAWS = 8  # from one cloud, decoded and shown
 
 

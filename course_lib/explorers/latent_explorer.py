@@ -112,7 +112,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         if unknown := set(points) - self.models.keys():
             raise ValueError(
                 f"points names {', '.join(sorted(unknown))}, but the models are "
-                f"{', '.join(self.models)}."
+                f"{', '.join(self.models)}: name those that were trained without noise."
             )
         self._spreads = {
             name: None if plain or name in points else _spread(model, self.x)
@@ -301,10 +301,8 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     def _base(self, name: str, origin: str, *numbers: int) -> dict[str, Tensor]:
         if origin == "posterior" and self._spreads[name] is None:
             return {}  # a point: every draw is the code that the view has
-        code, at = (
-            self._code(name, origin, *numbers),
-            "/".join(map(str, ("base", origin, *numbers))),
-        )
+        code = self._code(name, origin, *numbers)
+        at = "/".join(map(str, ("base", origin, *numbers)))
         found = {f"{at}/code": code}
         if origin == "image" and (spread := self._spreads[name]) is not None:
             found[f"{at}/spread"] = spread[numbers[0] : numbers[0] + 1]
