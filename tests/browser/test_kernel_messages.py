@@ -50,7 +50,13 @@ def build(model):
             if isinstance(layer, torch.nn.Linear):
                 layer.weight *= 6
     elements = (min(5, model.latent_dim - 1),)
-    return LatentExplorer(model, images(60)[:3], elements=elements, training=images(60))
+    return LatentExplorer(
+        model,
+        images(60)[:3],
+        elements=elements,
+        training=images(60),
+        factors={"smile": torch.linspace(0, 1, 60)},
+    )
 
 
 class Kernel:
@@ -209,6 +215,8 @@ CHOICES = [
     {"image": 1, "target": 2, "step": 0.25, "moves": {"model": [0.5, -1.0]}, "shift": -0.5},
     {"origin": "prior", "draw": 4, "target": 1, "step": 0.5, "edits": [[0, -1.5]]},
     {"origin": "density", "draw": 2, "shift": 0.25, "edits": [[8, 3.0]]},
+    {"directions": [["smile", -1.5], ["principal 2", 0.0]], "scale": 2.0, "edits": [[8, 3.0]]},
+    {"noise": 0.75, "noise_seed": 1003, "shift": -0.5, "scale": -0.5, "step": 0.5},
 ]
 
 
