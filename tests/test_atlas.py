@@ -115,7 +115,7 @@ def test_principal_directions_are_told_in_the_codes_spread(atlas):
     assert lengths == pytest.approx([3, 2, 1, 0.5], rel=0.1)
     first = atlas.named["principal 1"]
     assert torch.allclose(first.vector / lengths[0], atlas.directions[0], atol=1e-5)
-    assert first.share == pytest.approx(9 / 14.25, abs=0.03)
+    assert first.share == pytest.approx(9 / 14.25, abs=0.05)
     assert first.words == f"{100 * first.share:.0f} % of the codes' variance"
     assert atlas.spread == pytest.approx(math.sqrt(14.25 / 4), rel=0.05)
 

@@ -77,9 +77,9 @@ def of_factors(codes: Tensor, factors: Mapping[str, Tensor]) -> dict[str, Direct
     vectors = torch.from_numpy(LinearRegression().fit(f, z).coef_.T).float()
     held_out = np.arange(len(z)) % 5 == 4
     probe = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-1, 4, 6), alpha_per_target=True))
-    read = probe.fit(z[~held_out], f[~held_out]).predict(z[held_out])
-    missed = ((f[held_out] - read) ** 2).sum(0)
-    total = ((f[held_out] - f[held_out].mean(0)) ** 2).sum(0)
+    true = f[held_out]
+    read = probe.fit(z[~held_out], f[~held_out]).predict(z[held_out]).reshape(true.shape)
+    missed, total = ((true - read) ** 2).sum(0), ((true - true.mean(0)) ** 2).sum(0)
     r2 = np.where(total > 0, 1 - missed / np.where(total > 0, total, 1), 0).clip(0)
     return {
         name: Direction(vector, share, f"read from the code by a line with R² {share:.2f}")
