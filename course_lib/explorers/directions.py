@@ -61,8 +61,9 @@ def of_factors(codes: Tensor, factors: Mapping[str, Tensor]) -> dict[str, Direct
     with one factor while the others stay as they are. It leads where codes are. The weights of a
     probe that *reads* a factor need not: they also cancel what else is in the code, so a step along
     them leaves the codes (Haufe et al. 2014, *On the interpretation of weight vectors of linear
-    models*). The probe is asked for one thing, how well the factor can be read: R² of a ridge
-    regression on the pictures that it was not fitted to, every fifth.
+    models*). One step changed the hair of notebook 06's AE by 0.84 of its standard deviation, and
+    by 0.09 along the weights. The probe is asked for one thing, how well the factor can be read: R²
+    of a ridge regression on the pictures that it was not fitted to, every fifth.
 
     Parameters
     ----------
