@@ -208,6 +208,27 @@ def test_a_collapsed_model_is_said_to_be(open_view):
     assert element.locator(".course-map").count() == 1
 
 
+def test_what_changed_is_said_in_words(page):
+    page.add_script_tag(content=bundle("edits"))
+    explorer = build(FullyConnectedVAE((3, 64, 64), 7, 9))
+    start, state = explorer.state.choice, explorer.state
+    explorer.close()
+    state.directions, state.scale, state.shift = {"smile": -1.5, "principal 1": 0.0}, 2.0, 0.5
+    state.noise = 0.25
+    said = ["Moved along smile by -1.5.", "All elements times 2.", "All elements shifted by 0.5."]
+    said.append("Noise 0.25, number 1000.")
+    ask = "([before, after]) => changes(before, after)"
+    moved = state.choice
+    assert page.evaluate(ask, [start, moved]) == said
+    state.noise_seed, state.directions = 1001, {}
+    said = ["No longer moved along smile.", "Noise 0.25, number 1001."]
+    assert page.evaluate(ask, [moved, state.choice]) == said
+    back = page.evaluate("choice => ({...choice, ...untouched(choice)})", moved)
+    state.choice = moved
+    state.reset()
+    assert back == state.choice, "Reset is the same in both"
+
+
 # The Python that it offers
 
 CHOICES = [
