@@ -554,12 +554,13 @@ def test_keys_stay_in_the_explorer(explorer, page):
 
 @pytest.mark.parametrize(("model", "name"), enumerate(["AE", "VAE"]))
 def test_the_code_shown_makes_the_picture_shown(explorer, page, model, name):
+    notebook.in_kernel(page, "explorer.state.directions = {'principal 1': -0.5, 'tilt': 1}")
+    slider(explorer, "direction tilt, in standard deviations").wait_for()
     slider(explorer, "element 3").press("PageUp")
     slider(explorer, "element 11").press("PageDown")
     slider(explorer, SHIFT).press("PageUp")
     slider(explorer, SCALE).press("PageUp")
     slider(explorer, NOISE).press("ArrowRight")
-    notebook.in_kernel(page, "explorer.state.directions = {'principal 1': -0.5, 'tilt': 1}")
     slider(explorer, "towards face").press("End")
     slider(explorer, "step towards that face").press("PageUp")
     explorer.locator(".course-map").first.press("ArrowUp")
