@@ -130,7 +130,7 @@ def test_a_factors_direction_is_how_the_codes_move_with_it():
     assert named["smile"].vector.tolist() == pytest.approx([2, 0, 0], abs=0.15)
     assert named["gaze"].vector.tolist() == pytest.approx([0, 0, 3], abs=0.15)
     assert named["smile"].share > 0.99, "a line reads it all"
-    assert named["smile"].words == "read from the code by a line with R² 1.00"
+    assert named["smile"].words == "R² 1.00, read from the code by a line"
 
 
 def test_a_factor_that_the_code_lacks_is_not_read_from_it():

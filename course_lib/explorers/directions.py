@@ -83,6 +83,6 @@ def of_factors(codes: Tensor, factors: Mapping[str, Tensor]) -> dict[str, Direct
     missed, total = ((true - read) ** 2).sum(0), ((true - true.mean(0)) ** 2).sum(0)
     r2 = np.where(total > 0, 1 - missed / np.where(total > 0, total, 1), 0).clip(0)
     return {
-        name: Direction(vector, share, f"read from the code by a line with R² {share:.2f}")
+        name: Direction(vector, share, f"R² {share:.2f}, read from the code by a line")
         for name, vector, share in zip(factors, vectors, r2.tolist(), strict=True)
     }

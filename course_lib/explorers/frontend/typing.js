@@ -10,21 +10,24 @@ export function typable({ input, readout }, { name, set, rest, least = -Infinity
   readout.title = input.title = "Type a number to set it exactly";
   readout.after(field);
 
-  function open(text) {
+  let shown = null; // the number as it stood there, rounded: not to be taken for one that was typed
+
+  function open(text, rounded = null) {
     [readout.hidden, field.hidden] = [true, false];
     field.value = text;
+    shown = rounded;
     field.focus();
   }
   function close(take) {
     if (field.hidden) return;
     const value = Number(field.value.replace("\u2212", "-").replace(",", "."));
     [readout.hidden, field.hidden] = [false, true];
-    if (!take || !field.value.trim() || !Number.isFinite(value)) return;
+    if (!take || field.value === shown || !field.value.trim() || !Number.isFinite(value)) return;
     set(Math.max(least, value));
     rest();
   }
   readout.addEventListener("click", () => {
-    open(readout.textContent);
+    open(readout.textContent, readout.textContent);
     field.select();
   });
   input.addEventListener("keydown", (event) => {

@@ -1,5 +1,5 @@
 // What is done to the whole code: a step towards another face, scale, shift, and noise.
-import { button, make, slider } from "./controls.js";
+import { button, slider } from "./controls.js";
 import { typable } from "./typing.js";
 
 export const round6 = (value) => Math.round(value * 1e6) / 1e6; // 0.30000000000000004 is no hand's fault
@@ -25,7 +25,7 @@ export function wholeControls({ setup, choice, change, settle }) {
     label: "step", name: "step towards that face", min: 0, max: 1, step: 0.05, decimals: 2,
   });
   const scale = control("scale", {
-    label: "scale \u00d7", name: "scale all: times every latent element", min: 0, max: 3, step: 0.05,
+    label: "scale all", name: "scale all: times every latent element", min: 0, max: 3, step: 0.05,
     decimals: 2, typed: true,
   });
   const shift = control("shift", {
@@ -43,8 +43,9 @@ export function wholeControls({ setup, choice, change, settle }) {
   }, "Other noise");
   scale.title.title = "every latent element times this";
   noise.title.title = "1 is as much as each model's own codes vary";
-  const elements = setup.plain ? [shift.element] : [target.element, step.element, shift.element,
-    make("div", { class: "course-pair" }, scale.element, noise.element, other)];
+  noise.element.append(other);
+  const elements = setup.plain ? [shift.element]
+    : [target, step, scale, shift, noise].map(({ element }) => element);
 
   function show(choice) {
     const sliders = { target, step, scale, shift, noise };
