@@ -88,7 +88,7 @@ export function codeSliders({ setup, choice, change, settle, say, atlas }) {
   function name() {
     for (const [key, row] of rows) {
       row.title.textContent = shortName(atlas(), key);
-      row.title.title = describe(atlas(), key);
+      row.title.title = describe(atlas(), key) + (isWay(key) ? "; in standard deviations" : "");
       if (isWay(key)) row.cost.textContent = aboutWay(atlas(), key);
     }
   }
