@@ -3,14 +3,15 @@
 import { logDensity, nearest, place, verdict } from "./atlas.js";
 import { button, make, ownKeys, slider } from "./controls.js";
 import { decode, toImage } from "./decoder.js";
-import { baseOf, changes, edited, noiseOf, originOf, python, sampled, untouched } from "./edits.js";
-import { elementList, isWay } from "./elements.js";
+import { baseOf, changes, edited, originOf, python, untouched } from "./edits.js";
+import { elementList } from "./elements.js";
 import { history, same } from "./history.js";
 import { codeMap } from "./map.js";
 import { difference, draw, pixelChange } from "./pictures.js";
-import { cloudBases, cloudStrip, costs, ellipse } from "./posterior.js";
-import { codeSliders, FAR, withValue } from "./sliders.js";
+import { cloudStrip, costs, ellipse } from "./posterior.js";
+import { codeSliders } from "./sliders.js";
 import { traversal } from "./traversal.js";
+import { missing } from "./wants.js";
 import { round6, wholeControls } from "./whole.js";
 
 const CLOUD = 8; // draws in the strip of a face's cloud
@@ -158,21 +159,9 @@ export function latentView(el, source) {
     const here = models.filter(({ m }) => source.facts[m].layers);
     if (ends || !here.length || setup.plain) return;
     ends = traversal({
+      source,
       models: here,
-      shape: setup.shape,
-      values(m, key) {
-        if (isWay(key)) return [-FAR, FAR];
-        const codes = tensorOf(m)("atlas/codes");
-        if (!codes) return setup.values[key];
-        const n = tensorOf(m)("atlas/mean").length;
-        const of = Float32Array.from({ length: codes.length / n }, (_, i) => codes[i * n + key]);
-        return [Math.min(...of), Math.max(...of)];
-      },
-      pictureOf(m, key, value) {
-        const there = { ...choice, ...withValue(choice, key, value) };
-        const { first } = edited(there, setup.models[m], tensorOf(m));
-        return toImage(decode(source.facts[m].layers, tensorOf(m), first));
-      },
+      choice: () => choice,
       set: (key, value) => sliders.set(key, Math.round(100 * value) / 100),
       rest: settle,
       opened: refresh,
@@ -198,7 +187,8 @@ export function latentView(el, source) {
     late = false;
     source.changed(choice);
     showChoice();
-    const request = missing();
+    const cloud = models.some((row) => row.cloud?.element.open) ? strip : 0;
+    const request = missing(source, choice, cloud);
     if (request) source.want(request);
     for (const row of models) paint(row, !request);
     if (source.facts) addTraversal();
@@ -206,30 +196,6 @@ export function latentView(el, source) {
     if (ends?.element.open && !request && sliders.keys().length) ends.show();
     clearTimeout(resting);
     resting = setTimeout(atRest, REST);
-  }
-
-  function missing() {
-    const ways = choice.directions.map(([way]) => way);
-    if (!source.facts) {
-      return { models: true, columns: [...choice.elements, ...ways], bases: bases() };
-    }
-    const has = (base) => setup.models.every((_, m) =>
-      source.tensors.has(`${m}/base/${base.join("/")}/code`) ||
-      (base[0] === "posterior" && !setup.posteriors[m]));
-    const travels = source.facts.some(({ layers }) => layers);
-    const columns = travels ? choice.elements.filter((e) => !setup.models.some(
-      (_, m) => source.tensors.has(`${m}/column/${e}`))) : [];
-    columns.push(...ways.filter((way) => !source.tensors.has(`0/direction/${way}`)));
-    const wanted = bases().filter((base) => !has(base));
-    return columns.length + wanted.length ? { models: false, columns, bases: wanted } : null;
-  }
-  function bases() {
-    const wanted = [originOf(choice)];
-    if (!setup.plain) wanted.push(noiseOf(choice)); // before it is asked for: a move waits for nobody
-    if (sampled(choice)) wanted.push(sampled(choice));
-    if (choice.step) wanted.push(["image", choice.target]);
-    const open = models.some(({ cloud }) => cloud?.element.open);
-    return open && choice.origin === "image" ? [...wanted, ...cloudBases(choice.image, strip)] : wanted;
   }
 
   function showChoice() {

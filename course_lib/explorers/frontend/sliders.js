@@ -1,7 +1,7 @@
 // A slider for each chosen element of the code, and for each chosen direction.
 import { button, make, slider } from "./controls.js";
 import { aboutWay, describe, isWay, shortName } from "./elements.js";
-import { elementCost } from "./posterior.js";
+import { showSpread } from "./posterior.js";
 import { typable } from "./typing.js";
 import { round6 } from "./whole.js";
 
@@ -100,17 +100,6 @@ export function codeSliders({ setup, choice, change, settle, say, atlas }) {
       row.show(isWay(key) ? along.get(key) : code[key]);
       if (!isWay(key)) showSpread(row, mean?.[key], spread?.[key]);
     }
-  }
-
-  /** The element's cloud behind its slider: the mean, and a deviation to either side. */
-  function showSpread({ input, band, cost }, mean, spread) {
-    band.hidden = spread === undefined;
-    cost.textContent = spread === undefined ? "" : elementCost(mean, spread);
-    if (spread === undefined) return;
-    const [min, max] = [Number(input.min), Number(input.max)];
-    const at = (value) => (Math.min(max, Math.max(min, value)) - min) / (max - min);
-    band.style.setProperty("--from", at(mean - spread));
-    band.style.setProperty("--to", at(mean + spread));
   }
   return { element, keys, set, add, show, name, paint };
 }

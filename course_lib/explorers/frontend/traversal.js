@@ -1,17 +1,22 @@
 // One slider from end to end: a strip of pictures for each model, to play and to save.
 import { button, make } from "./controls.js";
+import { decode, toImage } from "./decoder.js";
+import { edited } from "./edits.js";
 import { isWay } from "./elements.js";
 import { draw } from "./pictures.js";
+import { FAR, withValue } from "./sliders.js";
 
 const COUNT = 9; // pictures in a strip
 const PERIOD = 4000; // ms from end to end and back
 
 /**
- * A strip to unfold. `models` are the names of those that can be drawn here; `values(m, key)` gives
- * the two ends of an element or a direction, `pictureOf(m, key, value)` pixels. Playing calls
- * `set(key, value)`, and `rest()` when it pauses; `opened()` is told when pictures are wanted.
+ * A strip to unfold. `models` are those that can be drawn here, `choice()` what is chosen. Playing
+ * calls `set(key, value)` of an element or a direction, and `rest()` when it pauses; `opened()` is
+ * told when pictures are wanted.
  */
-export function traversal({ models, shape, values, pictureOf, set, rest, opened }) {
+export function traversal({ source, models, choice, set, rest, opened }) {
+  const { shape } = source.setup;
+  const tensorOf = (m) => (key) => source.tensors.get(`${m}/${key}`);
   const which = make("select", { "aria-label": "Slider of the traversal", onchange: () => {
     pause();
     opened();
@@ -35,6 +40,22 @@ export function traversal({ models, shape, values, pictureOf, set, rest, opened 
 
   const chosen = () => keys?.[which.selectedIndex];
   const nameOf = (key) => `${isWay(key) ? "direction" : "element"} ${key}`;
+
+  /** The two ends: of the training codes, where they are known. */
+  function values(m, key) {
+    if (isWay(key)) return [-FAR, FAR];
+    const codes = tensorOf(m)("atlas/codes");
+    if (!codes) return source.setup.values[key];
+    const n = tensorOf(m)("atlas/mean").length;
+    const of = Float32Array.from({ length: codes.length / n }, (_, i) => codes[i * n + key]);
+    return [Math.min(...of), Math.max(...of)];
+  }
+
+  function pictureOf(m, key, value) {
+    const there = { ...choice(), ...withValue(choice(), key, value) };
+    const { first } = edited(there, source.setup.models[m], tensorOf(m));
+    return toImage(decode(source.facts[m].layers, tensorOf(m), first));
+  }
 
   function choose(next) {
     if (keys?.join() === next.join()) return;
