@@ -3,17 +3,19 @@
 import { logDensity, nearest, place, verdict } from "./atlas.js";
 import { button, make, ownKeys, slider } from "./controls.js";
 import { decode, toImage } from "./decoder.js";
-import { baseOf, changes, edited, originOf, python, sampled } from "./edits.js";
-import { elementList, shortName, describe } from "./elements.js";
+import { baseOf, changes, edited, originOf, python, untouched } from "./edits.js";
+import { elementList } from "./elements.js";
 import { history, same } from "./history.js";
 import { codeMap } from "./map.js";
 import { difference, draw, pixelChange } from "./pictures.js";
-import { cloudBases, cloudStrip, costs, elementCost, ellipse } from "./posterior.js";
+import { cloudStrip, costs, ellipse } from "./posterior.js";
+import { codeSliders } from "./sliders.js";
 import { traversal } from "./traversal.js";
+import { missing } from "./wants.js";
+import { round6, wholeControls } from "./whole.js";
 
 const CLOUD = 8; // draws in the strip of a face's cloud
 const REST = 500; // ms without a change until screen readers and the still picture follow
-const round6 = (value) => Math.round(value * 1e6) / 1e6; // 0.30000000000000004 is no hand's fault
 
 /**
  * Build the view into `el`.
@@ -53,34 +55,14 @@ export function latentView(el, source) {
     if (to) change(to);
     showHistory();
   };
-  function setElement(element, value) {
-    const others = choice.edits.filter(([e]) => e !== element);
-    const at = choice.edits.findIndex(([e]) => e === element);
-    const edits = [...others];
-    edits.splice(at < 0 ? edits.length : at, 0, [element, round6(value)]);
-    change({ edits });
-  }
-  function addElement(element) {
-    if (choice.elements.includes(element)) return;
-    if (choice.elements.length >= setup.most) {
-      say(`At most ${setup.most} sliders fit on the screen: remove one first.`);
-      return;
-    }
-    say("");
-    once({ elements: [...choice.elements, element] });
-    showRows();
-    rows.get(element).input.focus();
-  }
-  const forget = (element) => once({ edits: choice.edits.filter(([e]) => e !== element) });
-  const hide = (element) => once({
-    edits: choice.edits.filter(([e]) => e !== element),
-    elements: choice.elements.filter((e) => e !== element),
-  });
 
   // Controls
 
-  const whole = { step: 1, decimals: 0, min: 0, max: setup.images - 1, rest: settle };
-  const image = slider({ ...whole, label: "face", move: (i) => change({ image: i, origin: "image" }) });
+  const hands = { setup, choice: () => choice, change, settle };
+  const image = slider({
+    label: "face", step: 1, decimals: 0, min: 0, max: setup.images - 1, rest: settle,
+    move: (i) => change({ image: i, origin: "image" }),
+  });
   // Back from a draw to the face where the slider stands already, which is no move.
   for (const kind of ["click", "keydown"]) {
     image.input.addEventListener(kind, ({ key }) => {
@@ -88,16 +70,7 @@ export function latentView(el, source) {
       once({ origin: "image" });
     });
   }
-  const target = slider({ ...whole, label: "towards face", move: (i) => change({ target: i }) });
-  const step = slider({
-    label: "step", name: "step towards that face", min: 0, max: 1, step: 0.05, decimals: 2,
-    move: (value) => change({ step: round6(value) }), rest: settle,
-  });
-  const shift = slider({
-    label: "shift all", name: "shift all: added to every latent element", min: setup.shift[0],
-    max: setup.shift[1], step: setup.step, decimals: 1,
-    move: (value) => change({ shift: round6(value) }), rest: settle,
-  });
+  const whole = wholeControls(hands);
   const draws = { prior: ["N(0, I)", ""], density: ["fitted density", "the "] };
   const drawButtons = Object.entries(draws).filter(([origin]) => setup.origins.includes(origin))
     .map(([origin, [text, article]]) => button(text, () => {
@@ -116,51 +89,17 @@ export function latentView(el, source) {
   cloudButton.disabled = !clouds;
   const undo = button("Undo", () => travel(steps.undo()));
   const redo = button("Redo", () => travel(steps.redo()));
-  const reset = button("Reset", () => once({
-    origin: "image", sample: 0, step: 0, moves: {}, shift: 0, edits: [],
-  }));
-  const elementRows = make("div", { class: "course-sliders" });
-  const rows = new Map();
+  const reset = button("Reset", () => once(untouched(choice)));
   const list = elementList({
-    count: setup.elements, models: setup.models, atlases, add: addElement,
+    count: setup.elements, models: setup.models, atlases, plain: setup.plain,
+    add: (key) => sliders.add(key),
     changed: () => {
-      nameRows();
+      sliders.name();
       refresh();
     },
   });
+  const sliders = codeSliders({ ...hands, say, atlas: list.atlas });
 
-  function elementRow(element) {
-    const row = slider({
-      label: `element ${element}`, min: setup.values[0], max: setup.values[1], step: setup.step,
-      decimals: 1, move: (value) => setElement(element, value), rest: settle,
-    });
-    row.band = make("i", { class: "course-band", hidden: true });
-    row.track.append(row.band);
-    row.cost = make("small", { class: "course-cost" });
-    row.element.append(
-      button("\u21ba", () => forget(element), `element ${element} back to its own value`),
-      button("\u00d7", () => hide(element), `remove the slider of element ${element}`),
-      row.cost,
-    );
-    return row;
-  }
-  function showRows() {
-    const before = [...rows.keys()].join();
-    if (before === choice.elements.join()) return;
-    const there = new Map(rows);
-    rows.clear(); // and in the order of the choice again
-    for (const element of choice.elements) rows.set(element, there.get(element) ?? elementRow(element));
-    const held = elementRows.contains(document.activeElement) ? document.activeElement : null;
-    elementRows.replaceChildren(...Array.from(rows.values(), (row) => row.element));
-    held?.focus();
-    nameRows();
-  }
-  function nameRows() {
-    for (const [element, row] of rows) {
-      row.title.textContent = shortName(list.atlas(), element);
-      row.title.title = describe(list.atlas(), element);
-    }
-  }
   function showHistory() {
     undo.disabled = !steps.canUndo;
     redo.disabled = !steps.canRedo;
@@ -220,23 +159,10 @@ export function latentView(el, source) {
     const here = models.filter(({ m }) => source.facts[m].layers);
     if (ends || !here.length || setup.plain) return;
     ends = traversal({
+      source,
       models: here,
-      shape: setup.shape,
-      values(m, element) {
-        const codes = tensorOf(m)("atlas/codes");
-        if (!codes) return setup.values;
-        const n = tensorOf(m)("atlas/mean").length;
-        const of = Float32Array.from({ length: codes.length / n }, (_, i) => codes[i * n + element]);
-        return [Math.min(...of), Math.max(...of)];
-      },
-      pictureOf(m, element, value) {
-        const tensor = tensorOf(m);
-        const { code, first } = edited(choice, setup.models[m], tensor);
-        const column = tensor(`column/${element}`);
-        const at = first.map((sum, i) => sum + (value - code[element]) * column[i]);
-        return toImage(decode(source.facts[m].layers, tensor, at));
-      },
-      set: (element, value) => setElement(element, Math.round(100 * value) / 100),
+      choice: () => choice,
+      set: (key, value) => sliders.set(key, Math.round(100 * value) / 100),
       rest: settle,
       opened: refresh,
     });
@@ -261,41 +187,21 @@ export function latentView(el, source) {
     late = false;
     source.changed(choice);
     showChoice();
-    const request = missing();
+    const cloud = models.some((row) => row.cloud?.element.open) ? strip : 0;
+    const request = missing(source, choice, cloud);
     if (request) source.want(request);
     for (const row of models) paint(row, !request);
     if (source.facts) addTraversal();
-    ends?.choose(choice.elements);
-    if (ends?.element.open && !request && choice.elements.length) ends.show();
+    ends?.choose(sliders.keys());
+    if (ends?.element.open && !request && sliders.keys().length) ends.show();
     clearTimeout(resting);
     resting = setTimeout(atRest, REST);
   }
 
-  function missing() {
-    if (!source.facts) return { models: true, columns: choice.elements, bases: bases() };
-    const has = (base) => setup.models.every((_, m) =>
-      source.tensors.has(`${m}/base/${base.join("/")}/code`) ||
-      (base[0] === "posterior" && !setup.posteriors[m]));
-    const travels = source.facts.some(({ layers }) => layers);
-    const columns = travels ? choice.elements.filter((e) => !setup.models.some(
-      (_, m) => source.tensors.has(`${m}/column/${e}`))) : [];
-    const wanted = bases().filter((base) => !has(base));
-    return columns.length + wanted.length ? { models: false, columns, bases: wanted } : null;
-  }
-  function bases() {
-    const wanted = [originOf(choice)];
-    if (sampled(choice)) wanted.push(sampled(choice));
-    if (choice.step) wanted.push(["image", choice.target]);
-    const open = models.some(({ cloud }) => cloud?.element.open);
-    return open && choice.origin === "image" ? [...wanted, ...cloudBases(choice.image, strip)] : wanted;
-  }
-
   function showChoice() {
-    showRows();
+    sliders.show();
     image.show(choice.image);
-    target.show(choice.target);
-    step.show(choice.step);
-    shift.show(choice.shift);
+    whole.show(choice);
     back.disabled = choice.origin === "image" && !choice.sample;
     const m = list.model();
     code.textContent = python(choice, setup.models[m], setup.posteriors[m]);
@@ -327,23 +233,7 @@ export function latentView(el, source) {
     if (spread && done) row.numbers.append(`; ${costs(mean, spread)}`);
     if (atlas) showPlace(row, atlas, tensor, code, spread);
     if (row.cloud) showCloud(row, layers, tensor);
-    if (row.m === list.model()) {
-      for (const [element, slider] of rows) {
-        slider.show(code[element]);
-        showSpread(slider, mean?.[element], spread?.[element]);
-      }
-    }
-  }
-
-  /** The element's cloud behind its slider: the mean, and a deviation to either side. */
-  function showSpread({ input, band, cost }, mean, spread) {
-    band.hidden = spread === undefined;
-    cost.textContent = spread === undefined ? "" : elementCost(mean, spread);
-    if (spread === undefined) return;
-    const [min, max] = [Number(input.min), Number(input.max)];
-    const at = (value) => (Math.min(max, Math.max(min, value)) - min) / (max - min);
-    band.style.setProperty("--from", at(mean - spread));
-    band.style.setProperty("--to", at(mean + spread));
+    if (row.m === list.model()) sliders.paint(code, mean, spread);
   }
 
   function showCloud(row, layers, tensor) {
@@ -426,8 +316,8 @@ export function latentView(el, source) {
     make("div", { class: "course-controls" },
       image.element,
       ...(setup.plain ? [] : [make("div", { class: "course-row course-draws" },
-        make("span", {}, "draw"), cloudButton, ...drawButtons, back), target.element, step.element]),
-      shift.element, list.which, elementRows, list.element,
+        make("span", {}, "draw"), cloudButton, ...drawButtons, back)]),
+      ...whole.elements, list.which, sliders.element, list.element,
       make("div", { class: "course-row" }, undo, redo, reset)),
     make("div", { class: "course-models" },
       ...models.map((row) => row.element), more,
@@ -460,7 +350,7 @@ export function latentView(el, source) {
     refresh,
     facts() {
       list.refresh();
-      nameRows();
+      sliders.name();
     },
     say,
     close() {
