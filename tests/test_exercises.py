@@ -161,8 +161,16 @@ def test_hints_come_one_after_the_other(formula, capsys):
 def test_a_bug_left_alone_is_no_attempt(capsys):
     hunt = BugHunt("bug", "A bug", solution=twice, buggy=lambda x: x**2,
                    inputs=lambda g: (torch.rand(3, generator=g),), wrong=[])  # fmt: skip
-    assert check(hunt, lambda x: x * x, capsys) == "○ bug: not attempted yet."
+
+    def cell():
+        return lambda x: x * x
+
+    for _ in range(2):  # it is run again
+        assert check(hunt, cell(), capsys) == "○ bug: not attempted yet."
+    still = "◐ bug: not yet: this still does what the function with the bug does."
+    assert check(hunt, lambda x: x.square(), capsys) == still
     assert check(hunt, twice, capsys) == "● bug: right."
+    assert record.entry("exercises", "bug")["attempts"] == 2
 
 
 @pytest.mark.parametrize(
@@ -190,6 +198,9 @@ def test_words_are_kept_and_compared_by_the_reader(capsys):
     assert told.startswith("● why: kept.") and "Because of the noise." in told
     assert "If you wrote “No reason”: there is one." in told
     assert "It is because the code is noisy." in record.entry("exercises", "why")["tried"]
+    why.wanted = {r"\d": "no number found."}
+    assert check(why, "It is because the code is noisy.", capsys) == "◐ why: no number found."
+    assert check(why, "It is because 3 codes are noisy.", capsys).startswith("● why: kept.")
 
 
 def test_progress_counts_what_was_done(monkeypatch):

@@ -525,3 +525,5 @@ def test_the_drawing_of_point_and_cloud_says_where_they_are(small_vae):
     assert f"point {ae.encode(x).mean[1].item():.2f}" in figure.alt
     assert f"N({q.mean[1].item():.2f}, {q.stddev[1].item():.2f}²)" in figure.alt
     assert "3 other faces" in figure.alt and len(figure.axes) == 8
+    lines = [axes for axes in figure.axes if axes.axison]
+    assert len({axes.get_xlim() for axes in lines}) == 1  # or far out and near look alike

@@ -58,7 +58,8 @@ lost_original = BugHunt(
     ],
     hints=[
         "Print codes[0] before the function and after it. Who has changed it?",
-        "edited = codes gives the same tensor a second name. Which method makes a copy?",
+        "edited = codes gives the same tensor a second name, and codes[:] is only a view of it. "
+        "Which method makes a copy?",
     ],
 )
 
@@ -93,6 +94,10 @@ def _scaled_floats(model, x, element, factor):
     return model.decode(z)
 
 
+def _cut_off(model, x, element, factor):
+    return ((_scaled_floats(model, x, element, factor) + 1) * 127.5).to(torch.uint8)
+
+
 scale = Formula(
     "scale",
     "An explorer of your own",
@@ -118,6 +123,9 @@ scale = Formula(
         Wrong(
             "right so far, but as numbers from -1 to 1: to_image makes grey levels of them.",
             _scaled_floats,
+        ),
+        Wrong(
+            "right but for a grey level: uint8 cuts decimals off, and to_image rounds.", _cut_off
         ),
     ],
     hints=[
@@ -183,4 +191,7 @@ report = Words(
     },
     hints=["What changes, how much of it (a number), and why: one sentence for each edit."],
     least=12,
+    wanted={
+        r"(?<!edit )(?<!element )\b\d": "no number found: how many pixels move, or by how much?",
+    },
 )

@@ -6,9 +6,11 @@ other, and `show_solution` opens after three different attempts.
 """
 
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -160,7 +162,7 @@ class Formula(Exercise):
 
 @dataclass
 class BugHunt(Formula):
-    """Mend a function that looks plausible; as long as it does the same, nothing was tried.
+    """Mend a function that looks plausible; until it is another function, nothing was tried.
 
     Attributes
     ----------
@@ -170,8 +172,23 @@ class BugHunt(Formula):
 
     _: KW_ONLY
     buggy: Callable
+    _stub: Any = field(default=None, init=False, repr=False)
 
     def _untouched(self, answer) -> bool:
+        # The first in a session that does what the bug does is taken for the notebook's own.
+        if not self._does_as_before(answer):
+            return False
+        written = getattr(answer, "__code__", answer)
+        self._stub = self._stub or written
+        return written == self._stub
+
+    def _judge(self, answer) -> tuple[bool, str, str]:
+        solved, message, trace = super()._judge(answer)
+        if self._does_as_before(answer):
+            message = "not yet: this still does what the function with the bug does."
+        return solved, message, trace
+
+    def _does_as_before(self, answer) -> bool:
         try:
             given = answer(*self._arguments(0))
         except Exception:
@@ -243,12 +260,15 @@ class Words(Exercise):
         What many write instead, and what is missing or mistaken in it.
     least : int
         Fewer words than this are no sentence.
+    wanted : mapping from str to str
+        A regular expression, and what to say if nothing in the answer matches it.
     """
 
     _: KW_ONLY
     answer: str
     wrong: Mapping[str, str] = field(default_factory=dict)
     least: int = 6
+    wanted: Mapping[str, str] = field(default_factory=dict)
 
     def _untouched(self, answer) -> bool:
         return answer is None or answer is ... or not str(answer).strip()
@@ -257,6 +277,9 @@ class Words(Exercise):
         said = " ".join(str(answer).split())
         if len(said.split()) < self.least:
             return False, f"write a whole sentence, of {self.least} words or more.", said
+        for pattern, missing in self.wanted.items():
+            if not re.search(pattern, said, re.IGNORECASE):
+                return False, missing, said
         lines = [f"kept. Compare it with this one.\n{self.answer}"]
         lines += [f"If you wrote “{text}”: {reply}" for text, reply in self.wrong.items()]
         return True, "\n".join(lines), said
@@ -277,7 +300,8 @@ def alike(given: Any, expected: Any) -> bool:
         given, expected = _tensor(given), _tensor(expected)
     except (TypeError, ValueError, RuntimeError):
         return False
-    return given.shape == expected.shape and torch.allclose(given, expected, 1e-4, 1e-6)
+    same = partial(torch.allclose, rtol=1e-4, atol=1e-6, equal_nan=True)
+    return given.shape == expected.shape and same(given, expected)
 
 
 def difference(given: Any, expected: Any) -> str:

@@ -123,10 +123,10 @@ mouth = Number(
     unit="is the first row of such a band",
     wrong={
         10: "that is the homework's: it ends at row 37, and the mouth begins below.",
-        23: "from there on it shows all of it; half was asked.",
         40: "that is where the mouth begins; the band may begin above it, if it reaches it.",
         17: "close: this band shows 38 %.",
-    },
+    }
+    | {top: f"a band from row {top} shows all of it; half was asked." for top in range(23, 37)},
     hints=[
         'seen_share("mouth_curve", top=20) asks for the band of rows 20 to 47.',
         "The mouth lies between rows 40 and 50; a band that begins at row t ends at row t + 27.",

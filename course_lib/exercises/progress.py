@@ -14,12 +14,16 @@ _NOT_A_NOTEBOOK = {"exercise", "progress"}
 
 def all_exercises() -> dict[str, list[Exercise]]:
     """The exercises of each notebook, in order; a notebook goes by its name without number."""
-    found = {}
-    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        if module.name not in _NOT_A_NOTEBOOK:
-            named = vars(importlib.import_module(f"course_lib.exercises.{module.name}"))
-            found[module.name] = [one for one in named.values() if isinstance(one, Exercise)]
-    return found
+    names = {module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])}
+    modules = {
+        name: importlib.import_module(f"course_lib.exercises.{name}")
+        for name in names - _NOT_A_NOTEBOOK
+    }
+    return {
+        name: [one for one in vars(module).values() if isinstance(one, Exercise)]
+        # A module's docstring begins with its notebook's number: the course's order.
+        for name, module in sorted(modules.items(), key=lambda item: item[1].__doc__)
+    }
 
 
 def progress() -> pd.DataFrame:

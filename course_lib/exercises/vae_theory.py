@@ -74,6 +74,10 @@ draw = BugHunt(
             "½ stands outside the exponential; exp(½ log σ²) is σ, ½ exp(log σ²) is not.",
             lambda m, v, e: m + 0.5 * v.exp() * e,
         ),
+        Wrong(
+            "you took the root of log σ², which may be negative: nan. σ = exp(½ log σ²).",
+            lambda m, v, e: m + v.sqrt() * e,
+        ),
     ],
     hints=[
         "What are the units? noise is measured in standard deviations.",
@@ -115,6 +119,10 @@ two_bugs = BugHunt(
             lambda x, y, m, v: _loss(x, y, m, v) + _kl(m, v),
         ),
         Wrong(
+            "that is exactly twice the loss: the rate needs the ½ too, as the distortion has it.",
+            lambda x, y, m, v: 2 * _loss(x, y, m, v),
+        ),
+        Wrong(
             "now the rate is subtracted: this network would be paid for clouds far from the prior.",
             lambda x, y, m, v: _loss(x, y, m, v) - 2 * _kl(m, v),
         ),
@@ -153,6 +161,25 @@ point = Words(
         "Which of distortion and rate likes σ = 0, and which does not?",
         "What would the decoder know of the codes in between?",
     ],
+)
+
+what_is_a_vae = Words(
+    "what is a VAE",
+    "The homework's question",
+    answer="A VAE is an autoencoder that encodes a picture as a cloud of codes, decodes a draw "
+    "from it, and pays for how far the cloud is from one prior. Advantage: the codes lie where "
+    "the prior's draws fall, so whoever draws a code and decodes it gets a new picture. Problem: "
+    "what the code saves, the picture pays: it becomes blurred, or the code falls silent.",
+    wrong={
+        "its latent elements have a meaning": "nothing in its loss asks for that.",
+        "it generates pictures, an autoencoder cannot": "an AE decodes any code; what it lacks is "
+        "a distribution, known beforehand, to draw them from.",
+    },
+    hints=[
+        "What does the encoder answer with, and what does the loss charge for it?",
+        "What can one draw from? And who pays for it?",
+    ],
+    least=15,
 )
 
 short_wave = Number(

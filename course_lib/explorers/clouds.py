@@ -34,7 +34,8 @@ def point_and_cloud(
         Which of them; the codes of the others are only marked.
     """
     figure = AltFigure(figsize=(8, 3), dpi=DPI, alt="")
-    said = []
+    said, codes_of_all = [], torch.cat([model.encode(x).mean for model in (ae, vae)])
+    reach = min(-4, codes_of_all.min() - 1), max(4, codes_of_all.max() + 1)
     for row, (name, model) in enumerate({"AE": ae, "VAE": vae}.items()):
         q, ink, bottom = model.encode(x), colour(name), 0.58 - 0.5 * row
         mean, mu, sigma = q.mean[:, 0], q.mean[face, 0], q.stddev[face, 0]
@@ -44,7 +45,8 @@ def point_and_cloud(
 
         axes = figure.add_axes((0.3, bottom + 0.05, 0.33, 0.26), ylim=(0, 1.15), yticks=[])
         axes.spines[["top", "right", "left"]].set_visible(False)
-        axes.set_xlim(min(-4, mean.min() - 1), max(4, mean.max() + 1))
+        axes.set_xlim(reach)
+        axes.axvspan(-3, 3, color="grey", alpha=0.15, linewidth=0)  # the prior's draws
         axes.tick_params(labelsize=FONT_SIZE)
         axes.plot(mean, torch.zeros(len(mean)), "|", color="grey", markersize=14, clip_on=False)
         if name == "AE":
@@ -55,7 +57,9 @@ def point_and_cloud(
         else:
             codes = mu + sigma * torch.tensor([-1.2, 0.1, 1.3])
             axes.fill_between(LINE, _bump(mu, sigma), color=ink, alpha=0.4, linewidth=0)
-            axes.plot(codes, torch.full((3,), 0.1), ".", color="black", markersize=5)
+            axes.plot(codes, torch.full((3,), 0.1), ".", color="black", markersize=3)
+            axes.annotate("three draws", (codes.min(), 0.1), (codes.min() - 0.6, 0.6), ha="right",
+                          fontsize=FONT_SIZE, arrowprops={"arrowstyle": "-"})  # fmt: skip
             said.append(f"VAE: its code is the cloud N({mu:.2f}, {sigma:.2f}²); three draws "
                         "from it are decoded, to nearly the same picture.")  # fmt: skip
         _arrow(figure, "decoder", 0.64, 0.72, bottom + 0.16)
@@ -63,8 +67,8 @@ def point_and_cloud(
             _picture(figure, picture, 0.73 + 0.09 * place, bottom, 0.085)
     figure.alt = (
         "A face goes through an encoder to a place on a line, and from there through a decoder to "
-        f"a picture; the codes of {len(x) - 1} other faces are marked on the line. "
-        + " ".join(said)
+        f"a picture; the codes of {len(x) - 1} other faces are marked on the line, which is shaded "
+        "from -3 to 3. " + " ".join(said)
     )
     return figure
 
@@ -106,8 +110,8 @@ def clouds_figure(sigma: float, face: float, vae: FullyConnectedVAE, x: Tensor) 
         axes.fill_between(LINE, _bump(code, sigma), color=ink, linewidth=0,
                           alpha=0.75 if number == face else 0.25)  # fmt: skip
         axes.text(code, 1.02, number, ha="center", fontsize=FONT_SIZE)
-    axes.set_title(f"σ = {sigma:.2f}: {met:.0%} of the draws from N(0, 1), dashed, are in a cloud",
-                   fontsize=FONT_SIZE + 2)  # fmt: skip
+    axes.set_title(f"σ = {sigma:.2f}: {met:.0%} of the draws from N(0, 1), dashed, are within 2σ "
+                   "of a code", fontsize=FONT_SIZE + 2)  # fmt: skip
     drawn = codes[face] + sigma * _steps(DRAWS, codes)
     row = strip(as_pictures(vae.decode(drawn[:, None])), 3, GAP // 2)
     figure.figimage(row.numpy(), (680 - row.shape[1]) // 2, 16)

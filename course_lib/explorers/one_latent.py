@@ -151,7 +151,7 @@ def densities(lines: Mapping[str, Tensor], z: Tensor = GRID, *, title: str, alt:
     ----------
     lines : mapping from name to n numbers
     z : n numbers
-        Where; what is drawn reaches from -4.5 to 4.5.
+        Where, in order; what is drawn reaches from -4.5 to 4.5, or less far if they do.
     title, alt : str
     """
     shown = z.abs() <= SHOWN
@@ -164,8 +164,8 @@ def densities(lines: Mapping[str, Tensor], z: Tensor = GRID, *, title: str, alt:
     axes.fill_between(z, first[shown], color=COLOURS[0], alpha=0.2, linewidth=0)
     # The same scale for all but the sharpest densities, so that a change of width is seen.
     highest = max(density.max().item() for density in lines.values())
-    axes.set(xlabel="z", ylabel="density", title=title, xlim=(-SHOWN, SHOWN))
-    axes.set(ylim=(0, max(1.0, 1.05 * highest)), xticks=range(-4, 5, 2))
+    axes.set(xlabel="z", ylabel="density", title=title, xlim=(z[0], z[-1]))
+    axes.set(ylim=(0, max(1.0, 1.05 * highest)))
     axes.yaxis.set_major_locator(MaxNLocator(3))
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="upper left", frameon=False)
