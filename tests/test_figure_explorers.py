@@ -17,6 +17,7 @@ from course_lib.explorers import (
     Slider,
     clouds,
     clouds_explorer,
+    clouds_over_prior,
     interpolation_strip,
     kl_explorer,
     linear_vae_playground,
@@ -77,6 +78,12 @@ def test_numbers_can_be_read_set_and_observed():
     assert (numbers.mu, numbers.sigma) == (-1, 1)
     assert changes == [("mu", -1)]
     assert repr(numbers) == "mu -1, sigma 1"
+
+
+def test_frames_are_named_for_each_step():
+    Numbers({"step": Slider(0, 2, 1, 1, frames=("0", "1", "8"))})
+    with pytest.raises(ValueError, match="has 3 steps and 2 frames: name a frame for each"):
+        Numbers({"step": Slider(0, 2, 1, 1, frames=("0", "1"))})
 
 
 def test_two_sets_of_numbers_have_limits_of_their_own():
@@ -525,3 +532,21 @@ def test_the_drawing_of_point_and_cloud_says_where_they_are(small_vae):
     assert f"point {ae.encode(x).mean[1].item():.2f}" in figure.alt
     assert f"N({q.mean[1].item():.2f}, {q.stddev[1].item():.2f}²)" in figure.alt
     assert "3 other faces" in figure.alt and len(figure.axes) == 8
+
+
+def test_clouds_over_the_prior_are_ellipses_of_two_standard_deviations(small_vae):
+    _, x = small_vae
+    torch.manual_seed(2)
+    vae = FullyConnectedVAE(SHAPE, 11, 5)
+    with torch.no_grad():
+        vae.encoder[2].bias[[1, 3]] = torch.tensor([2.0, -1.5])  # the dear elements
+    figure = clouds_over_prior({"VAE": vae, "VAE, σ² = 1": vae}, x)
+    q = vae.encode(x)
+    spread = q.stddev[:, [1, 3]].mean(0)
+    assert f"VAE: elements 1 and 3, σ {spread[0]:.3f} and {spread[1]:.3f}" in figure.alt
+    assert [axes.get_title() for axes in figure.axes] == ["VAE", "VAE, σ² = 1"]
+    edges = [line.get_xydata() for line in figure.axes[0].lines if len(line.get_xdata()) == 65]
+    assert len(edges) == 2 + len(x)
+    for edge, mean, sd in zip(edges[2:], q.mean, q.stddev, strict=True):
+        away = (torch.as_tensor(edge) - mean[[1, 3]]) / sd[[1, 3]]
+        torch.testing.assert_close(away.norm(dim=1), torch.full((65,), 2.0).double())

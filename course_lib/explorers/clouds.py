@@ -1,11 +1,13 @@
-"""Pictures whose code is one number: a point for an autoencoder, a cloud for a VAE."""
+"""A code is a point for an autoencoder, a cloud for a VAE: drawn on a line, and over a plane."""
 
+from collections.abc import Mapping
 from functools import partial
 
 import torch
+from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch
 from torch import Tensor
-from torch.distributions import Normal
+from torch.distributions import Normal, kl_divergence
 
 from course_lib.explorers.figure_explorer import FigureExplorer, Slider
 from course_lib.explorers.state import snapshot
@@ -16,6 +18,9 @@ from course_lib.plots.palette import FREE, colour
 # Where the prior N(0, 1) has nearly all of its draws.
 LINE = torch.linspace(-4, 4, 801, dtype=torch.float64)
 DRAWS = 8  # from one cloud, decoded and shown
+EXTENT = 3.5  # of a plane, to either side
+ANGLE = torch.linspace(0, 2 * torch.pi, 65)
+CIRCLE = torch.stack([ANGLE.cos(), ANGLE.sin()])
 
 
 @torch.no_grad()
@@ -121,6 +126,55 @@ def clouds_figure(sigma: float, face: float, vae: FullyConnectedVAE, x: Tensor) 
         f"{face}. The squared error of such draws is {error:.4f}."
     )
     return figure
+
+
+@torch.no_grad()
+def clouds_over_prior(networks: Mapping[str, FullyConnectedVAE], x: Tensor) -> AltFigure:
+    """The clouds of some pictures over the prior, in the two elements that cost the most.
+
+    Parameters
+    ----------
+    networks : mapping from name to FullyConnectedVAE
+        A plane for each.
+    x : Tensor
+        (n, C, H, W) in [-1, 1]; a dozen or two.
+    """
+    side = 3.4
+    figure = AltFigure(figsize=(side * len(networks), side), dpi=DPI, alt="", layout="constrained")
+    said = []
+    for axes, (name, vae) in zip(
+        figure.subplots(1, len(networks), squeeze=False)[0], networks.items(), strict=True
+    ):
+        q = vae.encode(x)
+        first, second = kl_divergence(q, Normal(0.0, 1.0)).mean(0).topk(2).indices.tolist()
+        means, spreads = q.mean[:, [first, second]], q.stddev[:, [first, second]]
+        draw_prior(axes)
+        for mean, spread in zip(means, spreads, strict=True):
+            draw_cloud(axes, mean, spread.square().diag(), colour(name))
+        axes.set(title=name, xlabel=f"element {first}", ylabel=f"element {second}")
+        a, b = spreads.mean(0).tolist()
+        said.append(f"{name}: elements {first} and {second}, σ {a:.3f} and {b:.3f} on average.")
+    figure.alt = (
+        f"The clouds of {len(x)} faces as ellipses of two standard deviations, over dashed circles "
+        f"of one and two standard deviations of N(0, I). {' '.join(said)}"
+    )
+    return figure
+
+
+def draw_prior(axes: Axes) -> None:
+    """Two elements of N(0, I): circles at one and two standard deviations."""
+    for radius in (1, 2):
+        axes.plot(*(radius * CIRCLE), color="black", linestyle="--", linewidth=0.8)
+    axes.set(xlim=(-EXTENT, EXTENT), ylim=(-EXTENT, EXTENT), aspect="equal")
+
+
+def draw_cloud(axes: Axes, mean: Tensor, covariance: Tensor, ink: str) -> None:
+    """A Gaussian (2,), (2, 2) as an ellipse at two standard deviations, and its middle."""
+    values, vectors = torch.linalg.eigh(covariance)
+    edge = mean[:, None] + 2 * vectors * values.clamp(min=0).sqrt() @ CIRCLE
+    axes.fill(*edge, color=ink, alpha=0.2, linewidth=0)
+    axes.plot(*edge, color=ink, linewidth=1)
+    axes.plot(*mean, ".", color=ink, markersize=4)
 
 
 def coverage(codes: Tensor, sigma: float) -> float:

@@ -1,7 +1,7 @@
 // The latent explorer's view. It knows of no kernel: `source` brings what it wants (see
 // latent_explorer.js, where that is the kernel, and demo.js, where it is a file).
 import { logDensity, nearest, place, verdict } from "./atlas.js";
-import { button, make, ownKeys, slider } from "./controls.js";
+import { button, copyable, make, ownKeys, slider } from "./controls.js";
 import { decode, toImage } from "./decoder.js";
 import { baseOf, changes, edited, originOf, python, sampled } from "./edits.js";
 import { elementList, shortName, describe } from "./elements.js";
@@ -9,6 +9,7 @@ import { history, same } from "./history.js";
 import { codeMap } from "./map.js";
 import { difference, draw, pixelChange } from "./pictures.js";
 import { cloudBases, cloudStrip, costs, elementCost, ellipse } from "./posterior.js";
+import { tour } from "./tour.js";
 import { traversal } from "./traversal.js";
 
 const CLOUD = 8; // draws in the strip of a face's cloud
@@ -119,6 +120,10 @@ export function latentView(el, source) {
   const reset = button("Reset", () => once({
     origin: "image", sample: 0, step: 0, moves: {}, shift: 0, edits: [],
   }));
+  reset.classList.add("course-reset");
+  const guide = setup.plain ? null : tour(() => root, () => ({
+    setup, choice, mapped: atlases().some(Boolean),
+  }));
   const elementRows = make("div", { class: "course-sliders" });
   const rows = new Map();
   const list = elementList({
@@ -170,16 +175,7 @@ export function latentView(el, source) {
 
   const message = make("p", { class: "course-message", role: "alert" });
   const spoken = make("p", { class: "course-hidden", role: "status" });
-  const code = make("pre", { tabindex: "0", "aria-label": "Python for the edited picture" });
-  const copy = button("Copy", async () => {
-    if (!navigator.clipboard) { // a plain http page has none: mark the text, to copy by hand
-      getSelection().selectAllChildren(code);
-      return;
-    }
-    await navigator.clipboard.writeText(code.textContent);
-    copy.textContent = "Copied";
-    setTimeout(() => { copy.textContent = "Copy"; }, 1500);
-  }, "Copy the code");
+  const code = copyable("Python for the edited picture");
   const models = setup.models.map((name, m) => modelRow(name, m));
   const more = make("div", { class: "course-more" },
     ...models.flatMap(({ cloud }) => cloud?.element ?? []));
@@ -298,7 +294,7 @@ export function latentView(el, source) {
     shift.show(choice.shift);
     back.disabled = choice.origin === "image" && !choice.sample;
     const m = list.model();
-    code.textContent = python(choice, setup.models[m], setup.posteriors[m]);
+    code.text.textContent = python(choice, setup.models[m], setup.posteriors[m]);
   }
 
   /** Bring a row in line with the choice; `here` says whether all tensors for it are. */
@@ -377,9 +373,11 @@ export function latentView(el, source) {
     Object.assign(row, { after, shown: of });
   }
 
-  function numbers({ before, after }) {
+  function numbers(row) {
+    const { before, after } = row;
     const [channels] = setup.shape;
     const { changed, mean } = pixelChange(before, after, channels, setup.threshold);
+    row.changed = changed;
     return (
       `${changed} of ${after.length / channels} pixels change by more than ${setup.threshold} ` +
       `grey levels; mean change ${mean.toFixed(1)}`
@@ -412,6 +410,7 @@ export function latentView(el, source) {
     const said = models.map((row) => `${row.name}: ${row.numbers.textContent}`);
     spoken.textContent = [...changes(heard, choice), ...said].join(" ");
     heard = choice;
+    guide?.notice(Math.max(...models.map(({ changed }) => changed ?? 0)));
     source.rest();
   }
 
@@ -428,10 +427,11 @@ export function latentView(el, source) {
       ...(setup.plain ? [] : [make("div", { class: "course-row course-draws" },
         make("span", {}, "draw"), cloudButton, ...drawButtons, back), target.element, step.element]),
       shift.element, list.which, elementRows, list.element,
-      make("div", { class: "course-row" }, undo, redo, reset)),
+      make("div", { class: "course-row" }, undo, redo, reset, guide?.control ?? ""),
+      guide?.element ?? ""),
     make("div", { class: "course-models" },
       ...models.map((row) => row.element), more,
-      make("div", { class: "course-code" }, code, copy),
+      code.element,
       message, spoken)));
   ownKeys(root);
   root.addEventListener("keydown", (event) => {
