@@ -37,7 +37,10 @@ def same(a, b):
 @pytest.fixture(scope="module")
 def runs():
     """Two runs of ten steps, copied after some."""
-    watched = {"VAE": Snapshots(elbo, (0, 1, 5)), "β = 9": Snapshots(partial(elbo, beta=9), (0, 1, 5))}
+    watched = {
+        "VAE": Snapshots(elbo, (0, 1, 5)),
+        "β = 9": Snapshots(partial(elbo, beta=9), (0, 1, 5)),
+    }
     for objective in watched.values():
         fit(objective)
     return {name: objective.models for name, objective in watched.items()}

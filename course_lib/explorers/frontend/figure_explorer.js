@@ -102,7 +102,7 @@ function render({ model, el }) {
     if (kind === "error") message.textContent = text;
   });
   model.on("comm_live_update", () => {
-    for (const one of players) one.stop();
+    for (const one of players) one.close();
     still(); // there is nobody to tell
     for (const { input } of sliders) input.disabled = true;
   });
@@ -118,7 +118,7 @@ function render({ model, el }) {
   complain();
   el.append(root);
   return () => {
-    for (const one of players) one.stop();
+    for (const one of players) one.close();
     still();
     URL.revokeObjectURL(picture.src);
     root.remove();

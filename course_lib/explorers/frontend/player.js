@@ -27,8 +27,13 @@ export function player({ element }, { min, max, step, now, go, rest }) {
     stop();
     rest();
   }
+  /** For good: there is nobody to draw. */
+  function close() {
+    stop();
+    control.disabled = true;
+  }
 
   element.classList.add("course-played");
   element.append(control);
-  return { playing: () => timer !== 0, stop };
+  return { playing: () => timer !== 0, close };
 }

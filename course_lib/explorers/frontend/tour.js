@@ -36,7 +36,7 @@ function tasks({ setup, mapped }) {
     say: "Walk on the map of codes: drag the point, or use the arrow keys.",
     at: ".course-map",
     done: ({ moves }, before) => JSON.stringify(moves) !== JSON.stringify(before.moves),
-    see: "Where the map is dark, many faces have their codes.",
+    see: "Where the map is denser, more faces have their codes.",
   }, {
     here: setup.origins.includes("prior"),
     say: "Draw a code from N(0, I), which has seen no face.",
