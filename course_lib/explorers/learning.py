@@ -1,4 +1,4 @@
-"""A training run to scrub through: what the network draws, and where its codes lie, step by step."""
+"""A training run to scrub through: what the network draws, and where its codes lie."""
 
 from collections.abc import Callable, Collection, Mapping
 from functools import cache, partial
