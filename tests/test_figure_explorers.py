@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from ipywidgets.widgets.widget import _instances
+from matplotlib.patches import Ellipse
 from torch.distributions import Normal, kl_divergence
 from traitlets import TraitError
 
@@ -121,7 +122,7 @@ def test_the_view_is_told_what_it_must_know(explorer):
     height, width = explorer._sliders
     assert height == {
         "name": "height", "label": "height", "min": -2, "max": 3, "step": 0.25, "decimals": 2,
-        "log": False,
+        "log": False, "frames": [],
     }  # fmt: skip
     assert (width["label"], width["decimals"], width["log"]) == ("how wide", 0, True)
     assert explorer._values == {"height": 0.5, "width": 4}
@@ -534,6 +535,12 @@ def test_the_drawing_of_point_and_cloud_says_where_they_are(small_vae):
     assert "3 other faces" in figure.alt and len(figure.axes) == 8
 
 
+def outline(ellipse):
+    """Points on it, (9, 2): of a Bézier curve's vertices every third is on the curve."""
+    path = ellipse.get_patch_transform().transform_path(ellipse.get_path())
+    return torch.as_tensor(path.vertices[:25:3], dtype=torch.float32)
+
+
 def test_clouds_over_the_prior_are_ellipses_of_two_standard_deviations(small_vae):
     _, x = small_vae
     torch.manual_seed(2)
@@ -545,8 +552,19 @@ def test_clouds_over_the_prior_are_ellipses_of_two_standard_deviations(small_vae
     spread = q.stddev[:, [1, 3]].mean(0)
     assert f"VAE: elements 1 and 3, σ {spread[0]:.3f} and {spread[1]:.3f}" in figure.alt
     assert [axes.get_title() for axes in figure.axes] == ["VAE", "VAE, σ² = 1"]
-    edges = [line.get_xydata() for line in figure.axes[0].lines if len(line.get_xdata()) == 65]
-    assert len(edges) == 2 + len(x)
-    for edge, mean, sd in zip(edges[2:], q.mean, q.stddev, strict=True):
-        away = (torch.as_tensor(edge) - mean[[1, 3]]) / sd[[1, 3]]
-        torch.testing.assert_close(away.norm(dim=1), torch.full((65,), 2.0).double())
+    edges = [patch for patch in figure.axes[0].patches if type(patch) is Ellipse]
+    for edge, mean, sd in zip(edges, q.mean[:, [1, 3]], q.stddev[:, [1, 3]], strict=True):
+        points = outline(edge)
+        away = (points - mean) / sd
+        torch.testing.assert_close(
+            away.norm(dim=1), torch.full((len(points),), 2.0), atol=1e-3, rtol=0
+        )
+
+
+def test_a_cloud_may_lie_askew():
+    covariance, mean = torch.tensor([[2.0, 0.9], [0.9, 1.0]]), torch.tensor([0.3, -1.0])
+    axes = plots.AltFigure(alt="A cloud.").subplots()
+    clouds.draw_cloud(axes, mean, covariance, "red")
+    away = outline(axes.patches[0]) - mean
+    distance = (away @ covariance.inverse() * away).sum(1).sqrt()
+    torch.testing.assert_close(distance, torch.full_like(distance, 2.0), atol=1e-3, rtol=0)

@@ -5,7 +5,7 @@ from functools import partial
 
 import torch
 from matplotlib.axes import Axes
-from matplotlib.patches import FancyArrowPatch
+from matplotlib.patches import Circle, Ellipse, FancyArrowPatch
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
@@ -19,8 +19,6 @@ from course_lib.plots.palette import FREE, colour
 LINE = torch.linspace(-4, 4, 801, dtype=torch.float64)
 DRAWS = 8  # from one cloud, decoded and shown
 EXTENT = 3.5  # of a plane, to either side
-ANGLE = torch.linspace(0, 2 * torch.pi, 65)
-CIRCLE = torch.stack([ANGLE.cos(), ANGLE.sin()])
 
 
 @torch.no_grad()
@@ -164,17 +162,18 @@ def clouds_over_prior(networks: Mapping[str, FullyConnectedVAE], x: Tensor) -> A
 def draw_prior(axes: Axes) -> None:
     """Two elements of N(0, I): circles at one and two standard deviations."""
     for radius in (1, 2):
-        axes.plot(*(radius * CIRCLE), color="black", linestyle="--", linewidth=0.8)
+        axes.add_patch(Circle((0, 0), radius, fill=False, linestyle="--", linewidth=0.8))
     axes.set(xlim=(-EXTENT, EXTENT), ylim=(-EXTENT, EXTENT), aspect="equal")
 
 
 def draw_cloud(axes: Axes, mean: Tensor, covariance: Tensor, ink: str) -> None:
     """A Gaussian (2,), (2, 2) as an ellipse at two standard deviations, and its middle."""
-    values, vectors = torch.linalg.eigh(covariance)
-    edge = mean[:, None] + 2 * vectors * values.clamp(min=0).sqrt() @ CIRCLE
-    axes.fill(*edge, color=ink, alpha=0.2, linewidth=0)
-    axes.plot(*edge, color=ink, linewidth=1)
-    axes.plot(*mean, ".", color=ink, markersize=4)
+    variances, directions = torch.linalg.eigh(covariance)
+    width, height = (4 * variances.clamp(min=0).sqrt()).tolist()
+    angle = torch.atan2(*directions[:, 0].flip(0)).rad2deg().item()
+    edge = Ellipse(mean.tolist(), width, height, angle=angle, facecolor=(ink, 0.2), edgecolor=ink)
+    axes.add_patch(edge)
+    axes.add_patch(Circle(mean.tolist(), EXTENT / 60, color=ink, linewidth=0))
 
 
 def coverage(codes: Tensor, sigma: float) -> float:

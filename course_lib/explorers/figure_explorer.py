@@ -175,5 +175,6 @@ def _describe(name: str, slider: Slider) -> dict:
     """A slider as the view needs it."""
     decimals = len(f"{slider.step:g}".partition(".")[2])
     facts = {**slider._asdict(), "name": name, "label": slider.label or name, "decimals": decimals}
+    facts["frames"] = list(slider.frames)
     del facts["start"]  # the view is told of all values at once
     return facts

@@ -150,6 +150,13 @@ def _frame(step: int, looks: Mapping[str, Look], x: Tensor) -> AltFigure:
         told = f"{name}: distortion (MSE) {seen.distortion:.4f}, rate {seen.rate:.2f} nats"
         said.append(told)
         write(NAMES, top + LINE / 2, told, color=colour(name), fontsize=SMALL, weight="bold")
+        write(
+            full_width - GAP - side / 2,
+            top + LINE / 2,
+            "codes over N(0, I)",
+            ha="center",
+            fontsize=FONT_SIZE,
+        )
         top += LINE
         for row, pictures in enumerate((x[:shown], *seen.pictures)):
             write(NAMES - 8, top + (row + 0.5) * height, ROWS[row], ha="right", fontsize=FONT_SIZE)
