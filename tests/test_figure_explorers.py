@@ -551,7 +551,7 @@ def test_clouds_over_the_prior_are_ellipses_of_two_standard_deviations(small_vae
     q = vae.encode(x)
     spread = q.stddev[:, [1, 3]].mean(0)
     assert f"VAE: elements 1 and 3, σ {spread[0]:.3f} and {spread[1]:.3f}" in figure.alt
-    assert [axes.get_title() for axes in figure.axes] == ["VAE", "VAE, σ² = 1"]
+    assert [axes.get_title().split("\n")[0] for axes in figure.axes] == ["VAE", "VAE, σ² = 1"]
     edges = [patch for patch in figure.axes[0].patches if type(patch) is Ellipse]
     for edge, mean, sd in zip(edges, q.mean[:, [1, 3]], q.stddev[:, [1, 3]], strict=True):
         points = outline(edge)

@@ -149,9 +149,10 @@ def clouds_over_prior(networks: Mapping[str, FullyConnectedVAE], x: Tensor) -> A
         draw_prior(axes)
         for mean, spread in zip(means, spreads, strict=True):
             draw_cloud(axes, mean, spread.square().diag(), colour(name))
-        axes.set(title=name, xlabel=f"element {first}", ylabel=f"element {second}")
-        a, b = spreads.mean(0).tolist()
-        said.append(f"{name}: elements {first} and {second}, σ {a:.3f} and {b:.3f} on average.")
+        wide = " and ".join(f"{spread:.3f}" for spread in spreads.mean(0).tolist())
+        axes.set(xlabel=f"element {first}", ylabel=f"element {second}")
+        axes.set_title(f"{name}\nσ is {wide} on average", fontsize=FONT_SIZE + 2)
+        said.append(f"{name}: elements {first} and {second}, σ {wide} on average.")
     figure.alt = (
         f"The clouds of {len(x)} faces as ellipses of two standard deviations, over dashed circles "
         f"of one and two standard deviations of N(0, I). {' '.join(said)}"
