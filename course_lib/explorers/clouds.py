@@ -7,7 +7,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Ellipse, FancyArrowPatch
 from torch import Tensor
-from torch.distributions import Normal, kl_divergence
+from torch.distributions import Normal
 
 from course_lib.explorers.figure_explorer import FigureExplorer, Slider
 from course_lib.explorers.state import snapshot
@@ -127,8 +127,10 @@ def clouds_figure(sigma: float, face: float, vae: FullyConnectedVAE, x: Tensor) 
 
 
 @torch.no_grad()
-def clouds_over_prior(networks: Mapping[str, FullyConnectedVAE], x: Tensor) -> AltFigure:
-    """The clouds of some pictures over the prior, in the two elements that cost the most.
+def clouds_over_prior(
+    networks: Mapping[str, FullyConnectedVAE], x: Tensor, elements: tuple[int, int]
+) -> AltFigure:
+    """The clouds of some pictures over the prior, in two latent elements.
 
     Parameters
     ----------
@@ -136,6 +138,7 @@ def clouds_over_prior(networks: Mapping[str, FullyConnectedVAE], x: Tensor) -> A
         A plane for each.
     x : Tensor
         (n, C, H, W) in [-1, 1]; a dozen or two.
+    elements : (int, int)
     """
     side = 3.4
     figure = AltFigure(figsize=(side * len(networks), side), dpi=DPI, alt="", layout="constrained")
@@ -144,18 +147,18 @@ def clouds_over_prior(networks: Mapping[str, FullyConnectedVAE], x: Tensor) -> A
         figure.subplots(1, len(networks), squeeze=False)[0], networks.items(), strict=True
     ):
         q = vae.encode(x)
-        first, second = kl_divergence(q, Normal(0.0, 1.0)).mean(0).topk(2).indices.tolist()
-        means, spreads = q.mean[:, [first, second]], q.stddev[:, [first, second]]
+        means, spreads = q.mean[:, elements], q.stddev[:, elements]
         draw_prior(axes)
         for mean, spread in zip(means, spreads, strict=True):
             draw_cloud(axes, mean, spread.square().diag(), colour(name))
         wide = " and ".join(f"{spread:.3f}" for spread in spreads.mean(0).tolist())
-        axes.set(xlabel=f"element {first}", ylabel=f"element {second}")
+        axes.set(xlabel=f"element {elements[0]}", ylabel=f"element {elements[1]}")
         axes.set_title(f"{name}\nσ is {wide} on average", fontsize=FONT_SIZE + 2)
-        said.append(f"{name}: elements {first} and {second}, σ {wide} on average.")
+        said.append(f"{name}: σ is {wide} on average.")
     figure.alt = (
-        f"The clouds of {len(x)} faces as ellipses of two standard deviations, over dashed circles "
-        f"of one and two standard deviations of N(0, I). {' '.join(said)}"
+        f"The clouds of {len(x)} faces in elements {elements[0]} and {elements[1]}, as ellipses of "
+        "two standard deviations over dashed circles of one and two standard deviations of N(0, I)."
+        f" {' '.join(said)}"
     )
     return figure
 
