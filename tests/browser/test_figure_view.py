@@ -215,7 +215,7 @@ def test_a_few_sliders_stand_above_the_picture_and_many_beside_it(explorer, page
 def test_a_film_by_keyboard(explorer, page):
     film = page.locator(".course-explorer").nth(2)
     film.scroll_into_view_if_needed()
-    handle, told = slider(film, "after steps"), film.get_by_role("status")
+    handle, told = slider(film, "after steps"), film.locator("[role=status]")
     before = told.text_content()
     film.get_by_role("button", name="Play").press("Enter")
     film.get_by_role("img", name="Grey level 20, width 1.", exact=True).wait_for()
