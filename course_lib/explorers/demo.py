@@ -107,6 +107,7 @@ def write(folder: Path, explorer: LatentExplorer, draws: int = DRAWS) -> list[Pa
     counts = dict.fromkeys(setup["origins"], draws) | {"image": setup["images"]}
     request = {
         "models": True,
+        "alone": True,
         "columns": range(setup["elements"]),
         "bases": [base for origin, n in counts.items() for base in product([origin], range(n))]
         + list(product(["posterior"], range(setup["images"]), range(1, draws + 1))),

@@ -1,16 +1,20 @@
 // One element from end to end: a strip of pictures for each model, to play and to save.
 import { button, make } from "./controls.js";
+import { decode, toImage } from "./decoder.js";
+import { edited } from "./edits.js";
 import { draw } from "./pictures.js";
 
 const COUNT = 9; // pictures in a strip
 const PERIOD = 4000; // ms from end to end and back
 
 /**
- * A strip to unfold. `models` are the names of those that can be drawn here; `values(m, element)`
- * gives the two ends, `pictureOf(m, element, value)` pixels. Playing calls `set(element, value)`,
- * and `rest()` when it pauses; `opened()` is told when pictures are wanted.
+ * A strip to unfold. `models` are those that can be drawn here, `choice()` what is chosen. Playing
+ * calls `set(element, value)`, and `rest()` when it pauses; `opened()` is told when pictures are
+ * wanted.
  */
-export function traversal({ models, shape, values, pictureOf, set, rest, opened }) {
+export function traversal({ source, models, choice, set, rest, opened }) {
+  const { shape } = source.setup;
+  const tensorOf = (m) => (key) => source.tensors.get(`${m}/${key}`);
   const which = make("select", { "aria-label": "Element of the traversal", onchange: () => {
     pause();
     opened();
@@ -31,6 +35,23 @@ export function traversal({ models, shape, values, pictureOf, set, rest, opened 
   let frame = 0;
 
   const chosen = () => Number(which.value);
+
+  /** The two ends: of the training codes, where they are known. */
+  function values(m, element) {
+    const codes = tensorOf(m)("atlas/codes");
+    if (!codes) return source.setup.values;
+    const n = tensorOf(m)("atlas/mean").length;
+    const of = Float32Array.from({ length: codes.length / n }, (_, i) => codes[i * n + element]);
+    return [Math.min(...of), Math.max(...of)];
+  }
+
+  function pictureOf(m, element, value) {
+    const tensor = tensorOf(m);
+    const { code, first } = edited(choice(), source.setup.models[m], tensor);
+    const column = tensor(`column/${element}`);
+    const at = first.map((sum, i) => sum + (value - code[element]) * column[i]);
+    return toImage(decode(source.facts[m].layers, tensor, at));
+  }
 
   function choose(elements) {
     const old = which.value;
