@@ -68,7 +68,8 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         trained without drawing from it, ``elbo(…, sample=False)``. Their σ means nothing.
     plain : bool
         Sliders, pictures and the map alone, for readers who have met no density yet: nothing to
-        draw from, no way towards another face, and no verdict on the code.
+        draw from, no way towards another face, no picture of one's own to choose, and no verdict on
+        the code.
 
     Attributes
     ----------

@@ -7,9 +7,9 @@ By the widget's traits, which hold the latest; the view sets ``_choice`` and ``_
 ==============  ======  ===========================================================================
 ``_message``    text    what the kernel must tell the reader, else empty: a choice that it refused,
                         a figure that could not be drawn
-``_setup``      dict    (latent explorer) what never changes: names of the models, number of elements,
-                        shapes of pictures, ranges of the sliders, whether it is plain; and the
-                        number of images, which grows where one's own is added
+``_setup``      dict    (latent explorer) what never changes: names of the models, number of
+                        elements, shapes of pictures, ranges of the sliders, whether it is plain;
+                        and the number of images, which grows where one's own is added
 ``_choice``     dict    (latent explorer) `ExplorerState.choice`, all of it at once; the view sets
                         it at each move, and what is impossible is put back
 ``_sliders``    list    (figure explorer) what never changes: a dict for each slider
@@ -56,8 +56,8 @@ Those of model m, which all but the first have in their names, are ``m/…``:
 ``m/atlas/codes``                  of training pictures (N, K), float16
 ``m/atlas/mean``, ``directions``   (K,) and (2, K), of the map
 ``m/atlas/picture``                uint8 (48, 48)
-``m/encoder/L/weight``, ``…/bias`` of the encoder's linear layer L, counted from 1, in the demo's page
-``m/0/weight``, ``m/0/bias``       of the decoder's first layer, whole, there too
+``m/encoder/L/weight``, ``/bias``  of linear layer L of the encoder, counted from 1; only in the
+``m/0/weight``, ``m/0/bias``       demo's page, as is the decoder's first layer as a whole
 ``m/density/…``                    ``constant``, ``means``, ``rows``, ``round``, ``sign``: the
                                    fitted density, as `atlas.gaussians` says
 =================================  ================================================================

@@ -243,7 +243,9 @@ def test_without_a_kernel_the_nearest_code_is_decoded(opened, explorer, page):
         theirs = explorer.models[name].decode(code[None])[0]
         near = opened.locator(NEAR).nth(number)
         assert near.get_attribute("aria-label").startswith("that code decoded: the nearest to")
-        assert "on the left: that code decoded" in opened.locator("section").nth(number).inner_text()
+        assert (
+            "on the left: that code decoded" in opened.locator("section").nth(number).inner_text()
+        )
         ours = pixels(near)
         assert np.abs(ours - as_image((theirs + 1) * 127.5)).max() <= 1.5
 
@@ -253,23 +255,19 @@ def test_a_kernel_shows_the_training_picture_at_rest(page, explorer):
     kernel = Kernel(explorer, page)
     kernel.hear("have", "picture")
     element = page.locator(".course-explorer")
-    explorer.state.edits = {3: 4.0}
-    page.evaluate("choice => { _set(choice); }", explorer.state.choice)
+    slider(element, "element 3").press("PageUp")
+    assert not any("training" in str(message) for message in kernel.take()), "not while it moves"
     page.wait_for_timeout(REST)
-    asked = [message for message in kernel.take() if message.get("kind") == "want"]
-    numbers = [
-        explorer.atlases[name].numbers[nearest(explorer, name)] for name in ("AE", "VAE")
-    ]
-    assert asked[-1]["pictures"] == [["training", number] for number in numbers]
-    explorer.answer(asked[-1])
-    for content, buffers in kernel.news:
-        kernel.tell(content, buffers)
+    kernel.hear("have")
+    explorer.state.edits = {3: float(slider(element, "element 3").input_value())}
+    numbers = [explorer.atlases[name].numbers[nearest(explorer, name)] for name in ("AE", "VAE")]
     page.evaluate(TWO_FRAMES)
     for place, number in enumerate(numbers):
         assert np.array_equal(pixels(element.locator(NEAR).nth(place)), as_image(training[number]))
-        assert f"(on the left: training face {number})" in element.locator("section").nth(
-            place
-        ).inner_text()
+        assert (
+            f"(on the left: training face {number})"
+            in element.locator("section").nth(place).inner_text()
+        )
     page.wait_for_timeout(REST)
     assert [m for m in kernel.take() if m.get("kind") == "rest"] == [], "it was told already"
 

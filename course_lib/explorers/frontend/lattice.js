@@ -6,7 +6,7 @@ import { gallery } from "./gallery.js";
 import { draw } from "./pictures.js";
 
 const SIDE = 7;
-const REST = 200; // ms without a change until pictures are decoded
+const CALM = 200; // ms without a change until pictures are decoded
 const BUDGET = 8; // ms of a frame for them
 
 /**
@@ -51,7 +51,7 @@ export function lattice({ source, rows, there, go, opened }) {
     if (key === shown) return;
     stop();
     shown = key;
-    timer = setTimeout(decodeAll, REST);
+    timer = setTimeout(decodeAll, CALM);
   }
 
   function mark({ row, extent, list, here }) {
