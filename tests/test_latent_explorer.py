@@ -373,11 +373,19 @@ def test_the_view_brings_a_picture(make):
     assert explorer.state.image_count == 5
 
 
-@pytest.mark.parametrize("wrong", [torch.zeros(3, 6, 5), torch.zeros(3, 5, 6, dtype=torch.uint8)])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        torch.zeros(3, 6, 5),
+        torch.zeros(3, 5, 6, dtype=torch.uint8),
+        np.zeros((3, 6, 5), np.uint8),
+        "me.png",
+    ],
+)
 def test_a_picture_of_another_kind_is_refused(make, wrong):
     explorer = make()
     before = explorer.state.choice
-    with pytest.raises(ValueError, match=r"but uint8 of shape \(3, 6, 5\) is expected"):
+    with pytest.raises(ValueError, match=r"but a uint8 Tensor of shape \(3, 6, 5\) is"):
         explorer.add(wrong)
     assert (explorer.state.choice, len(explorer.x), explorer._setup["images"]) == (before, 4, 4)
 

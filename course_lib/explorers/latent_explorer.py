@@ -180,10 +180,14 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         ValueError
             If it is none such. Nothing changes then.
         """
-        if image.dtype != torch.uint8 or tuple(image.shape) != self._image_shape:
+        kind, shape = (
+            getattr(image, "dtype", type(image).__name__),
+            tuple(getattr(image, "shape", ())),
+        )
+        if not isinstance(image, Tensor) or (kind, shape) != (torch.uint8, self._image_shape):
             raise ValueError(
-                f"The picture is {image.dtype} of shape {tuple(image.shape)}, but uint8 of shape "
-                f"{self._image_shape} is expected, as the explorer's images have it: resize it, "
+                f"The picture is {kind} of shape {shape}, but a uint8 Tensor of shape "
+                f"{self._image_shape} is expected, as the explorer's images are: resize it, "
                 "channels first."
             )
         x = self._transform(image[None])

@@ -242,10 +242,9 @@ def test_without_a_kernel_the_nearest_code_is_decoded(opened, explorer, page):
         code = explorer.atlases[name].codes.half().float()[nearest(explorer, name)]
         theirs = explorer.models[name].decode(code[None])[0]
         near = opened.locator(NEAR).nth(number)
-        assert near.get_attribute("aria-label").startswith("that code decoded: the nearest to")
-        assert (
-            "on the left: that code decoded" in opened.locator("section").nth(number).inner_text()
-        )
+        words = f"the training code nearest to {name}'s, decoded"
+        assert near.get_attribute("aria-label") == words
+        assert "(left: it, decoded)" in opened.locator("section").nth(number).inner_text()
         ours = pixels(near)
         assert np.abs(ours - as_image((theirs + 1) * 127.5)).max() <= 1.5
 
@@ -265,8 +264,7 @@ def test_a_kernel_shows_the_training_picture_at_rest(page, explorer):
     for place, number in enumerate(numbers):
         assert np.array_equal(pixels(element.locator(NEAR).nth(place)), as_image(training[number]))
         assert (
-            f"(on the left: training face {number})"
-            in element.locator("section").nth(place).inner_text()
+            f"(left: training face {number})" in element.locator("section").nth(place).inner_text()
         )
     page.wait_for_timeout(REST)
     assert [m for m in kernel.take() if m.get("kind") == "rest"] == [], "it was told already"
