@@ -368,7 +368,7 @@ def test_the_view_brings_a_picture(make):
     assert explorer.state.image == 4
     assert torch.equal(transforms.to_image(explorer.x[4]), own)
     with pytest.raises(ValueError, match=r"shape \(7,\)"):
-        explorer._handle_custom_msg({"kind": "add"}, [b"1234567"])
+        explorer._on_message(explorer, {"kind": "add"}, [b"1234567"])
     assert "shape (3, 6, 5) is expected" in explorer.sent[-1][0]["text"]
     assert explorer.state.image_count == 5
 

@@ -180,10 +180,8 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         ValueError
             If it is none such. Nothing changes then.
         """
-        kind, shape = (
-            getattr(image, "dtype", type(image).__name__),
-            tuple(getattr(image, "shape", ())),
-        )
+        kind = getattr(image, "dtype", type(image).__name__)
+        shape = tuple(getattr(image, "shape", ()))
         if not isinstance(image, Tensor) or (kind, shape) != (torch.uint8, self._image_shape):
             raise ValueError(
                 f"The picture is {kind} of shape {shape}, but a uint8 Tensor of shape "

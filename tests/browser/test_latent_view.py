@@ -559,7 +559,9 @@ def test_the_nearest_training_face_is_seen_at_rest(explorer, page):
         theirs = np.frombuffer(base64.b64decode(data), np.uint8).reshape(3, 64, 64)
         ours = np.array(row.locator(".course-near").evaluate(PIXELS)).reshape(64, 64, 3)
         assert np.array_equal(ours, theirs.transpose(1, 2, 0))
-        assert f"(left: training face {face})" in row.inner_text()
+        assert "for a new face (left)." in row.inner_text()
+        words = f"training face {face}, whose code is nearest to {name}'s"
+        assert row.locator(".course-near").get_attribute("aria-label") == words
 
 
 def test_ones_own_picture_goes_to_the_kernel(explorer, page):

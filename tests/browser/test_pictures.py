@@ -244,7 +244,9 @@ def test_without_a_kernel_the_nearest_code_is_decoded(opened, explorer, page):
         near = opened.locator(NEAR).nth(number)
         words = f"the training code nearest to {name}'s, decoded"
         assert near.get_attribute("aria-label") == words
-        assert "(left: it, decoded)" in opened.locator("section").nth(number).inner_text()
+        assert (
+            "for a new face (left, decoded)." in opened.locator("section").nth(number).inner_text()
+        )
         ours = pixels(near)
         assert np.abs(ours - as_image((theirs + 1) * 127.5)).max() <= 1.5
 
@@ -262,10 +264,10 @@ def test_a_kernel_shows_the_training_picture_at_rest(page, explorer):
     numbers = [explorer.atlases[name].numbers[nearest(explorer, name)] for name in ("AE", "VAE")]
     page.evaluate(TWO_FRAMES)
     for place, number in enumerate(numbers):
-        assert np.array_equal(pixels(element.locator(NEAR).nth(place)), as_image(training[number]))
-        assert (
-            f"(left: training face {number})" in element.locator("section").nth(place).inner_text()
-        )
+        near = element.locator(NEAR).nth(place)
+        assert np.array_equal(pixels(near), as_image(training[number]))
+        assert near.get_attribute("aria-label").startswith(f"training face {number}, whose code is")
+        assert "for a new face (left)." in element.locator("section").nth(place).inner_text()
     page.wait_for_timeout(REST)
     assert [m for m in kernel.take() if m.get("kind") == "rest"] == [], "it was told already"
 

@@ -12,7 +12,6 @@ export function nearFace(source, name, m) {
   let rested = -1; // was at the last rest,
   let drawn = -1; // and is on screen
   const number = (i) => source.facts[m].atlas.numbers[i];
-  const words = (i) => (source.training ? `training face ${number(i)}` : "it, decoded");
 
   function pixels() {
     if (source.training) return source.tensors.get(`training/${number(rested)}`);
@@ -25,9 +24,10 @@ export function nearFace(source, name, m) {
     const picture = rested >= 0 && rested === now && drawn !== now ? pixels() : null;
     if (picture) {
       draw(canvas, picture, source.setup.shape);
-      canvas.setAttribute("aria-label", source.training
+      canvas.title = source.training
         ? `training face ${number(now)}, whose code is nearest to ${name}'s`
-        : `the training code nearest to ${name}'s, decoded`);
+        : `the training code nearest to ${name}'s, decoded`;
+      canvas.setAttribute("aria-label", canvas.title);
       canvas.hidden = false;
       drawn = now;
     }
@@ -39,7 +39,7 @@ export function nearFace(source, name, m) {
     at(i) {
       now = i;
       show();
-      return i < 0 ? "" : ` (left: ${words(i)})`;
+      return i < 0 ? "" : source.training ? " (left)" : " (left, decoded)";
     },
     rest() {
       rested = now;
