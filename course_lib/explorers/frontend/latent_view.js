@@ -307,7 +307,7 @@ export function latentView(el, source) {
     back.disabled = choice.origin === "image" && !choice.sample;
     const m = list.model();
     code.show(python(choice, setup.models[m], setup.posteriors[m]));
-    for (const { input } of [image, target]) input.max = setup.images - 1;
+    if (Number(target.input.max) < setup.images - 1) target.input.max = setup.images - 1;
   }
 
   /** Bring a row in line with the choice; `here` says whether all tensors for it are. */

@@ -43,7 +43,7 @@ export function lattice({ source, rows, there, go, opened }) {
 
   function show(choice) {
     if (!element.open) {
-      stop();
+      if (shown !== null) stop();
       return;
     }
     maps.forEach(mark);
