@@ -93,9 +93,11 @@ def test_every_tensor_the_view_can_ask_for_is_there(explorer, folder):
     tensors = safetensors.torch.load(base64.b64decode(data["tensors"]))
     bases = [("image", i) for i in range(IMAGES)]
     bases += [(origin, i) for origin in ("prior", "density") for i in range(DRAWS)]
+    bases += [("prior", 1000 + i) for i in range(DRAWS)]  # noise
     bases += [("posterior", i, n) for i in range(IMAGES) for n in range(1, DRAWS + 1)]
     asked = [{"models": True, "alone": True, "columns": [], "bases": []}]
-    asked += [{"models": False, "columns": [e], "bases": []} for e in range(LATENT)]
+    columns = [*range(LATENT), *explorer.state.names]
+    asked += [{"models": False, "columns": [column], "bases": []} for column in columns]
     asked += [{"models": False, "columns": [], "bases": [base]} for base in bases]
     expected = {}
     for request in asked:
@@ -109,6 +111,7 @@ def test_every_tensor_the_view_can_ask_for_is_there(explorer, folder):
     assert data["choice"] == json.loads(json.dumps(explorer.state.choice))
     assert [fact["layers"] for fact in data["facts"]] == [["tanh"], ["relu", "linear", "tanh"]]
     assert len(data["facts"][1]["atlas"]["tracks"]) == LATENT
+    assert len(data["facts"][1]["atlas"]["directions"]) == len(explorer.state.names) == 20
 
 
 def test_the_encoders_go_along_and_no_kernel_gets_them(explorer, folder):

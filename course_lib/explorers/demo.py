@@ -110,11 +110,13 @@ def write(folder: Path, explorer: LatentExplorer, draws: int = DRAWS) -> list[Pa
     view = explorer.get_state(["_setup", "_choice"])
     setup = view["_setup"]
     counts = dict.fromkeys(setup["origins"], draws) | {"image": setup["images"]}
+    first = explorer.state.noise_seed
     request = {
         "models": True,
         "alone": True,
-        "columns": range(setup["elements"]),
+        "columns": [*range(setup["elements"]), *explorer.state.names],
         "bases": [base for origin, n in counts.items() for base in product([origin], range(n))]
+        + list(product(["prior"], range(first, first + draws)))
         + list(product(["posterior"], range(setup["images"]), range(1, draws + 1))),
     }
     facts, tensors = explorer.parts(request, torch.float16)

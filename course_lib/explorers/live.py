@@ -21,9 +21,9 @@ By the widget's traits, which hold the latest; the view sets ``_choice`` and ``_
 By messages from the view:
 
 - ``{"kind": "rest"}``: the hands are at rest, the still may follow.
-- ``{"kind": "want", "models": bool, "columns": [element], "bases": [[origin, number, …]],
-  "pictures": [["original" or "training", number]]}`` (latent explorer): send these tensors. One is
-  under way at a time.
+- ``{"kind": "want", "models": bool, "columns": [element or name of a direction],
+  "bases": [[origin, number, …]], "pictures": [["original" or "training", number]]}`` (latent
+  explorer): send these tensors. One is under way at a time.
 - ``{"kind": "add"}`` (latent explorer): one's own picture, uint8 (C, H, W) as the only buffer, in
   the shape of the images before they are transformed. ``_setup`` and ``_choice`` answer.
 
@@ -53,6 +53,10 @@ Those of model m, which all but the first have in their names, are ``m/…``:
                                    float16 in the demo's page, and (out,)
 ``m/column/E``, ``m/all``,         what a step of element E, of all elements, or along the map's two
 ``m/plane``                        axes adds to the first layer's output: (H,), (1, H), (2, H)
+``m/zero``                         the first layer's output for a code of zeros (1, H)
+``m/direction/NAME``               what a step along a named direction adds to a code (1, K), and,
+``m/direction/NAME/first``         if the decoder travels, to the first layer's output (1, H)
+``m/unit``                         what a noise of 1 is (1,); noise SEED is draw SEED of the prior
 ``m/atlas/codes``                  of training pictures (N, K), float16
 ``m/atlas/mean``, ``directions``   (K,) and (2, K), of the map
 ``m/atlas/picture``                uint8 (48, 48)

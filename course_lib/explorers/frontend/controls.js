@@ -50,7 +50,7 @@ export function slider({ label, min, max, step, decimals, format, move, rest = (
     readout.textContent = words(value);
     input.setAttribute("aria-valuetext", readout.textContent);
   };
-  return { element, input, title, track, show };
+  return { element, input, title, track, readout, show };
 }
 
 /** Keep what is typed in an explorer from the notebook around it, which has keys of its own. */

@@ -4,8 +4,8 @@ import { logDensity, nearest, place, verdict } from "./atlas.js";
 import { codeBox } from "./code.js";
 import { button, make, ownKeys, slider } from "./controls.js";
 import { decode, toImage } from "./decoder.js";
-import { baseOf, changes, edited, originOf, python } from "./edits.js";
-import { elementList, shortName, describe } from "./elements.js";
+import { baseOf, changes, edited, originOf, python, untouched } from "./edits.js";
+import { elementList } from "./elements.js";
 import { faceChooser } from "./faces.js";
 import { history, same } from "./history.js";
 import { lattice } from "./lattice.js";
@@ -13,13 +13,14 @@ import { codeMap } from "./map.js";
 import { nearFace } from "./near.js";
 import { ownPicture } from "./own_picture.js";
 import { changeInWords, difference, draw } from "./pictures.js";
-import { cloudStrip, costs, ellipse, showSpread } from "./posterior.js";
+import { cloudStrip, costs, ellipse } from "./posterior.js";
+import { codeSliders } from "./sliders.js";
 import { traversal } from "./traversal.js";
 import { missing } from "./wants.js";
+import { round6, wholeControls } from "./whole.js";
 
 const CLOUD = 8; // draws in the strip of a face's cloud
 const REST = 500; // ms without a change until screen readers and the still picture follow
-const round6 = (value) => Math.round(value * 1e6) / 1e6; // 0.30000000000000004 is no hand's fault
 
 /**
  * Build the view into `el`.
@@ -63,34 +64,14 @@ export function latentView(el, source) {
     if (to) change(to);
     showHistory();
   };
-  function setElement(element, value) {
-    const others = choice.edits.filter(([e]) => e !== element);
-    const at = choice.edits.findIndex(([e]) => e === element);
-    const edits = [...others];
-    edits.splice(at < 0 ? edits.length : at, 0, [element, round6(value)]);
-    change({ edits });
-  }
-  function addElement(element) {
-    if (choice.elements.includes(element)) return;
-    if (choice.elements.length >= setup.most) {
-      say(`At most ${setup.most} sliders fit on the screen: remove one first.`);
-      return;
-    }
-    say("");
-    once({ elements: [...choice.elements, element] });
-    showRows();
-    rows.get(element).input.focus();
-  }
-  const forget = (element) => once({ edits: choice.edits.filter(([e]) => e !== element) });
-  const hide = (element) => once({
-    edits: choice.edits.filter(([e]) => e !== element),
-    elements: choice.elements.filter((e) => e !== element),
-  });
 
   // Controls
 
-  const whole = { step: 1, decimals: 0, min: 0, max: setup.images - 1, rest: settle };
-  const image = slider({ ...whole, label: "face", move: (i) => change({ image: i, origin: "image" }) });
+  const hands = { setup, choice: () => choice, change, settle };
+  const image = slider({
+    label: "face", step: 1, decimals: 0, min: 0, max: setup.images - 1, rest: settle,
+    move: (i) => change({ image: i, origin: "image" }),
+  });
   // Back from a draw to the face where the slider stands already, which is no move.
   for (const kind of ["click", "keydown"]) {
     image.input.addEventListener(kind, ({ key }) => {
@@ -98,16 +79,7 @@ export function latentView(el, source) {
       once({ origin: "image" });
     });
   }
-  const target = slider({ ...whole, label: "towards face", move: (i) => change({ target: i }) });
-  const step = slider({
-    label: "step", name: "step towards that face", min: 0, max: 1, step: 0.05, decimals: 2,
-    move: (value) => change({ step: round6(value) }), rest: settle,
-  });
-  const shift = slider({
-    label: "shift all", name: "shift all: added to every latent element", min: setup.shift[0],
-    max: setup.shift[1], step: setup.step, decimals: 1,
-    move: (value) => change({ shift: round6(value) }), rest: settle,
-  });
+  const whole = wholeControls(hands);
   const faces = setup.plain ? null : faceChooser({
     count: () => setup.images, shape: setup.shape, choose: once, opened: () => refresh(),
     pictureOf: (i) => source.tensors.get(`original/${i}`),
@@ -137,51 +109,17 @@ export function latentView(el, source) {
   cloudButton.disabled = !clouds;
   const undo = button("Undo", () => travel(steps.undo()));
   const redo = button("Redo", () => travel(steps.redo()));
-  const reset = button("Reset", () => once({
-    origin: "image", sample: 0, step: 0, moves: {}, shift: 0, edits: [],
-  }));
-  const elementRows = make("div", { class: "course-sliders" });
-  const rows = new Map();
+  const reset = button("Reset", () => once(untouched(choice)));
   const list = elementList({
-    count: setup.elements, models: setup.models, atlases, add: addElement,
+    count: setup.elements, models: setup.models, atlases, plain: setup.plain,
+    add: (key) => sliders.add(key),
     changed: () => {
-      nameRows();
+      sliders.name();
       refresh();
     },
   });
+  const sliders = codeSliders({ ...hands, say, atlas: list.atlas });
 
-  function elementRow(element) {
-    const row = slider({
-      label: `element ${element}`, min: setup.values[0], max: setup.values[1], step: setup.step,
-      decimals: 1, move: (value) => setElement(element, value), rest: settle,
-    });
-    row.band = make("i", { class: "course-band", hidden: true });
-    row.track.append(row.band);
-    row.cost = make("small", { class: "course-cost" });
-    row.element.append(
-      button("\u21ba", () => forget(element), `element ${element} back to its own value`),
-      button("\u00d7", () => hide(element), `remove the slider of element ${element}`),
-      row.cost,
-    );
-    return row;
-  }
-  function showRows() {
-    const before = [...rows.keys()].join();
-    if (before === choice.elements.join()) return;
-    const there = new Map(rows);
-    rows.clear(); // and in the order of the choice again
-    for (const element of choice.elements) rows.set(element, there.get(element) ?? elementRow(element));
-    const held = elementRows.contains(document.activeElement) ? document.activeElement : null;
-    elementRows.replaceChildren(...Array.from(rows.values(), (row) => row.element));
-    held?.focus();
-    nameRows();
-  }
-  function nameRows() {
-    for (const [element, row] of rows) {
-      row.title.textContent = shortName(list.atlas(), element);
-      row.title.title = describe(list.atlas(), element);
-    }
-  }
   function showHistory() {
     undo.disabled = !steps.canUndo;
     redo.disabled = !steps.canRedo;
@@ -225,10 +163,11 @@ export function latentView(el, source) {
     row.pictures.append(make("figure", {}, make("figcaption", {}, "map of codes"), row.map.canvas));
   }
 
-  /** What takes a model's code to a place of its map. */
+  /** What takes a model's code to a place of its map; the move is scaled with the code. */
   function walked(row, place) {
     const move = choice.moves[row.name] ?? [0, 0];
-    const moved = place.map((value, axis) => round6(move[axis] + value - row.place[axis]));
+    const moved = place.map((value, axis) =>
+      round6(move[axis] + (value - row.place[axis]) / (choice.scale || 1)));
     return { moves: { ...choice.moves, [row.name]: moved } };
   }
 
@@ -242,7 +181,7 @@ export function latentView(el, source) {
       source,
       models: here,
       choice: () => choice,
-      set: (element, value) => setElement(element, Math.round(100 * value) / 100),
+      set: (key, value) => sliders.set(key, Math.round(100 * value) / 100),
       rest: settle,
       opened: refresh,
     });
@@ -284,8 +223,8 @@ export function latentView(el, source) {
     ask(request);
     faces?.show(choice);
     if (source.facts) addTraversal();
-    ends?.choose(choice.elements);
-    if (ends?.element.open && !request && choice.elements.length) ends.show();
+    ends?.choose(sliders.keys());
+    if (ends?.element.open && !request && sliders.keys().length) ends.show();
     if (request) grid?.stop();
     else grid?.show(choice);
     if (complete && same(heard, choice)) return; // a picture beside the others has come
@@ -299,15 +238,12 @@ export function latentView(el, source) {
   }
 
   function showChoice() {
-    showRows();
+    sliders.show();
     image.show(choice.image);
-    target.show(choice.target);
-    step.show(choice.step);
-    shift.show(choice.shift);
+    whole.show(choice);
     back.disabled = choice.origin === "image" && !choice.sample;
     const m = list.model();
     code.show(python(choice, setup.models[m], setup.posteriors[m]));
-    if (Number(target.input.max) < setup.images - 1) target.input.max = setup.images - 1;
   }
 
   /** Bring a row in line with the choice; `here` says whether all tensors for it are. */
@@ -336,12 +272,7 @@ export function latentView(el, source) {
     if (spread && done) row.numbers.append(`; ${costs(mean, spread)}`);
     if (atlas) showPlace(row, atlas, tensor, code, spread);
     if (row.cloud) showCloud(row, layers, tensor);
-    if (row.m === list.model()) {
-      for (const [element, slider] of rows) {
-        slider.show(code[element]);
-        showSpread(slider, mean?.[element], spread?.[element]);
-      }
-    }
+    if (row.m === list.model()) sliders.paint(code, mean, spread);
   }
 
   function showCloud(row, layers, tensor) {
@@ -418,11 +349,13 @@ export function latentView(el, source) {
     "aria-label": "Latent explorer" }, make("div", {},
     make("div", { class: "course-controls" },
       image.element,
-      ...(setup.plain ? [] : [make("div", { class: "course-more" }, faces.element, ...(own ? [own.element] : [])),
+      ...(setup.plain ? whole.elements : [
+        make("div", { class: "course-more" }, faces.element, ...(own ? [own.element] : [])),
         make("div", { class: "course-row course-draws" }, make("span", {}, "draw"), cloudButton,
           ...drawButtons, back),
-        make("div", { class: "course-towards" }, make("div", {}, target.element, step.element), faces.target)]),
-      shift.element, list.which, elementRows, list.element,
+        make("div", { class: "course-towards" }, make("div", {}, ...whole.elements.slice(0, 2)), faces.target),
+        ...whole.elements.slice(2)]),
+      list.which, sliders.element, list.element,
       make("div", { class: "course-row" }, undo, redo, reset)),
     make("div", { class: "course-models" },
       ...models.map((row) => row.element), more,
@@ -455,7 +388,7 @@ export function latentView(el, source) {
     refresh,
     facts() {
       list.refresh();
-      nameRows();
+      sliders.name();
     },
     say,
     close() {
