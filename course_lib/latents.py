@@ -74,6 +74,75 @@ def shift(z: Tensor, amount: float) -> Tensor:
     return z + amount
 
 
+def scale(z: Tensor, factor: float, elements: Sequence[int] | None = None) -> Tensor:
+    """Multiply latent elements by a factor: all of them, or chosen ones (``z[0] = 2*z[0]``).
+
+    Towards zero, that is, or away from it; to shrink codes towards their mean instead,
+    ``mean + scale(z - mean, 0.5)``.
+
+    Parameters
+    ----------
+    z : Tensor
+        Codes (B, K).
+    factor : float
+    elements : sequence of int, optional
+        All by default.
+
+    Returns
+    -------
+    Tensor
+        (B, K).
+
+    Raises
+    ------
+    IndexError
+        If there is no such element.
+    ValueError
+        If `z` is not (B, K), or NaN or infinity is among the numbers.
+    """
+    check_codes(z)
+    _check_number(factor, "The factor")
+    if elements is None:
+        return factor * z
+    for element in elements:
+        _check_element(element, z.shape[1])
+    scaled = z.clone()
+    scaled[:, list(elements)] *= factor
+    return scaled
+
+
+def jitter(z: Tensor, amount: float, seed: int = 0) -> Tensor:
+    """Add noise to every latent element, a draw from N(0, amount²) for each.
+
+    Parameters
+    ----------
+    z : Tensor
+        Codes (B, K).
+    amount : float
+        Standard deviation of the noise.
+    seed : int
+        The same seed draws the same.
+
+    Returns
+    -------
+    Tensor
+        (B, K).
+
+    Raises
+    ------
+    ValueError
+        If `z` is not (B, K), `amount` is negative, or NaN or infinity is among the numbers.
+    """
+    check_codes(z)
+    _check_number(amount, "The amount")
+    if amount < 0:
+        raise ValueError(
+            f"The amount is {amount}, but a standard deviation of 0 or more is expected."
+        )
+    generator = torch.Generator().manual_seed(seed)
+    return z + amount * torch.randn(z.shape, dtype=torch.float32, generator=generator).to(z)
+
+
 def set_elements(z: Tensor, values: Mapping[int, float]) -> Tensor:
     """Set chosen latent elements of every code (the homework's second edit).
 

@@ -56,6 +56,12 @@ def test_the_map_has_the_principal_directions(atlas):
     assert atlas.mean.abs().max() < 0.3
 
 
+def test_it_remembers_whose_codes_it_keeps(atlas):
+    codes = normal(1500, [3.0, 2.0, 0.5, 1.0])
+    assert len(atlas.numbers) == MOST
+    assert torch.equal(codes[atlas.numbers], atlas.codes)
+
+
 def test_the_picture_is_dense_where_codes_are(atlas):
     assert atlas.picture.shape == (48, 48)
     assert atlas.picture.max() == 255
@@ -107,6 +113,48 @@ def test_a_silent_element_tracks_nothing():
     codes = normal(300, [1.0, 0.0, 1.0])
     tracks = of(codes, factors={"smile": codes[:, 0]}).tracks
     assert tracks[1] == ("smile", 0)
+
+
+def test_principal_directions_are_told_in_the_codes_spread(atlas):
+    assert list(atlas.named) == [f"principal {number}" for number in (1, 2, 3, 4)]
+    lengths = [direction.vector.norm().item() for direction in atlas.named.values()]
+    assert lengths == pytest.approx([3, 2, 1, 0.5], rel=0.1)
+    first = atlas.named["principal 1"]
+    assert torch.allclose(first.vector / lengths[0], atlas.directions[0], atol=1e-5)
+    assert first.share == pytest.approx(9 / 14.25, abs=0.05)
+    assert first.words == f"{100 * first.share:.0f} % of the codes' variance"
+    assert atlas.spread == pytest.approx(math.sqrt(14.25 / 4), rel=0.05)
+
+
+def test_a_factors_direction_is_how_the_codes_move_with_it():
+    """With it alone: a second factor, that comes along with it, has a direction of its own."""
+    smile, other, noise = (normal(1500, [1.0], seed)[:, 0] for seed in (1, 2, 3))
+    gaze = 0.8 * smile + 0.6 * other
+    # Element 1 is noise, which a probe reads only to take it off element 0.
+    codes = torch.stack([2 * smile + noise, noise, 3 * gaze], dim=1)
+    named = of(codes, factors={"smile": 5 * smile, "gaze": gaze}).named
+    assert named["smile"].vector.tolist() == pytest.approx([2, 0, 0], abs=0.15)
+    assert named["gaze"].vector.tolist() == pytest.approx([0, 0, 3], abs=0.15)
+    assert named["smile"].share > 0.99, "a line reads it all"
+    assert named["smile"].words == "R² 1.00, read from the code by a line"
+
+
+def test_a_factor_that_the_code_lacks_is_not_read_from_it():
+    codes = normal(400, [1.0] * 30)
+    factors = {"smile": normal(400, [1.0], seed=5)[:, 0], "still": torch.ones(400)}
+    named = of(codes, factors=factors).named
+    assert named["smile"].share < 0.1, "on pictures that the line was not fitted to"
+    assert named["still"].share == 0 and not named["still"].vector.any()
+
+
+def test_codes_with_fewer_directions_have_some_that_lead_nowhere():
+    named = of(normal(100, [1.0, 2.0])).named
+    assert [bool(direction.vector.any()) for direction in named.values()] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("k", [4, 90])  # few elements: a mixture; many: one Gaussian
@@ -165,6 +213,9 @@ def test_a_collapsed_code_has_a_map_that_says_so(model, spread, k):
     lit = atlas.picture.nonzero()
     assert lit.min() > 15 and lit.max() < 33  # but a point in the middle
     numbers = [*atlas.usual_log_density, atlas.usual_distance, atlas.share, atlas.extent]
+    numbers += [direction.share for direction in atlas.named.values()]
+    assert not any(atlas.named[f"principal {n}"].vector.any() for n in (1, 2, 3, 4))
+    assert atlas.spread == 1
     assert all(map(math.isfinite, numbers))
     assert (atlas.density.sample(5) - 0.3).abs().max() < max(0.01, 6 * spread)
     for z in (codes[7], codes[7] + 1):
@@ -181,11 +232,13 @@ def test_codes_that_a_decoder_tells_apart_have_not_collapsed():
 def test_a_map_does_not_follow_the_default_type(atlas):
     torch.set_default_dtype(torch.float64)
     try:
-        again = of(normal(1500, [3.0, 2.0, 0.5, 1.0]).float())
+        codes = normal(1500, [3.0, 2.0, 0.5, 1.0]).float()
+        again = of(codes, factors={"smile": codes[:, 0].double()})
         parts = gaussians(again.density)
     finally:
         torch.set_default_dtype(torch.float32)
     tensors = [again.codes, again.mean, again.directions, again.activity, *parts.values()]
+    tensors += [direction.vector for direction in again.named.values()]
     assert {tensor.dtype for tensor in tensors} == {torch.float32}
 
 

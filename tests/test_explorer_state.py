@@ -8,16 +8,19 @@ from torch import nn
 
 from course_lib import latents, transforms
 from course_lib.evaluation import pixel_change
+from course_lib.explorers.directions import Direction
 from course_lib.explorers.state import CHOICE, ExplorerState, edit, explore, prior_draw, snapshot
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
 
 SHAPE, LATENT = (3, 6, 5), 17
+NAMES = ("principal 1", "smile")
+TOO_MANY = {"elements": list(range(12)), "directions": [["smile", 1.0]]}
 NO_MOVE = (torch.zeros(2, LATENT), (0.0, 0.0))
 
 
 @pytest.fixture
 def state():
-    return ExplorerState(image_count=4, latent_dim=LATENT, models=("AE", "VAE"))
+    return ExplorerState(image_count=4, latent_dim=LATENT, models=("AE", "VAE"), names=NAMES)
 
 
 def numbers(rows, seed):
@@ -31,9 +34,11 @@ def test_state_edits_forgets_and_resets(state):
     state.forget(3)
     assert (state.edits, state.elements) == ({11: 8.0}, [3, 11])
     state.step, state.target, state.moves = 0.5, 3, {"VAE": (1.0, -2.0)}
+    state.directions, state.scale, state.noise, state.noise_seed = {"smile": 2.0}, 2.0, 0.5, 1003
     state.reset()
     assert (state.image, state.shift, state.edits, state.elements) == (2, 0.0, {}, [3, 11])
     assert (state.step, state.target, state.moves) == (0.0, 3, {})
+    assert (state.directions, state.scale, state.noise) == ({"smile": 0.0}, 1.0, 0.0)
 
 
 def test_state_tells_its_observers(state):
@@ -48,6 +53,8 @@ def test_a_choice_goes_out_and_comes_back(state):
     state.image, state.origin, state.draw, state.target, state.step = 1, "prior", 5, 2, 0.25
     state.moves, state.shift, state.edits = {"AE": (0.5, -1)}, -0.5, {3: 2.0, 11: 8.0}
     state.elements = [*state.elements, 7]
+    state.directions, state.scale = {"smile": 1.5, "principal 1": 0.0}, 2.0
+    state.noise, state.noise_seed = 0.5, 1003
     choice = state.choice
     assert choice == {
         "image": 1,
@@ -57,17 +64,21 @@ def test_a_choice_goes_out_and_comes_back(state):
         "target": 2,
         "step": 0.25,
         "moves": {"AE": [0.5, -1.0]},
+        "directions": [["smile", 1.5], ["principal 1", 0.0]],
+        "scale": 2.0,
         "shift": -0.5,
+        "noise": 0.5,
+        "noise_seed": 1003,
         "edits": [[3, 2.0], [11, 8.0]],
         "elements": [3, 11, 7],
     }
     assert tuple(choice) == CHOICE
-    other = ExplorerState(4, LATENT, ("AE", "VAE"))
+    other = ExplorerState(4, LATENT, ("AE", "VAE"), names=NAMES)
     other.choice = choice
     assert other.choice == choice
     assert repr(other) == (
-        "prior 5, 0.25 of the way to image 2, moves {'AE': (0.5, -1.0)}, shift -0.5, "
-        "edits {3: 2.0, 11: 8.0}"
+        "prior 5, 0.25 of the way to image 2, moves {'AE': (0.5, -1.0)}, along {'smile': 1.5}, "
+        "scale 2, shift -0.5, noise 0.5 (seed 1003), edits {3: 2.0, 11: 8.0}"
     )
 
 
@@ -83,10 +94,19 @@ def test_a_choice_goes_out_and_comes_back(state):
         (lambda state: setattr(state, "moves", {"AE": (1, 2, 3)}), "two numbers"),
         (lambda state: setattr(state, "moves", {"AE": (1, math.inf)}), "move of AE is inf"),
         (lambda state: setattr(state, "shift", math.nan), "The shift is nan"),
+        (lambda state: setattr(state, "scale", math.inf), "The scale is inf"),
+        (lambda state: setattr(state, "noise", -0.5), "noise is -0.5, but .* 0 or more"),
+        (lambda state: setattr(state, "noise", math.nan), "noise is nan"),
+        (lambda state: setattr(state, "directions", {"frown": 1.0}), "one of principal 1, smile"),
+        (lambda state: setattr(state, "directions", {"smile": math.nan}), "along smile is nan"),
         (lambda state: state.set_element(LATENT, 1.0), "no element 17: choose one from 0 to 16"),
         (lambda state: state.set_element(3, math.inf), "element 3 is inf"),
         (lambda state: setattr(state, "elements", [-1]), "no element -1"),
         (lambda state: setattr(state, "edits", dict.fromkeys(range(13), 1.0)), "at most 12"),
+        (
+            lambda state: setattr(state, "choice", {**state.choice, **TOO_MANY}),
+            "13 elements and directions were chosen, but at most 12",
+        ),
         (
             lambda state: setattr(state, "choice", {**state.choice, "shift": 2.0, "target": 9}),
             "no image 9",
@@ -126,6 +146,13 @@ def test_without_a_map_nothing_moves_on_it():
     assert state.shift == 1
 
 
+def test_without_a_map_there_are_no_directions():
+    state = ExplorerState(4, LATENT)
+    with pytest.raises(ValueError, match="no directions to move along: .*training=faces.train"):
+        state.directions = {"smile": 1.0}
+    assert state.directions == {}
+
+
 def test_a_state_needs_something_to_choose_from():
     with pytest.raises(ValueError, match="0 images and 17"):
         ExplorerState(0, LATENT)
@@ -136,10 +163,20 @@ def test_a_state_needs_something_to_choose_from():
 
 def test_edits_are_made_in_their_order(state):
     code, target, directions = numbers(1, 0), numbers(1, 1), numbers(2, 2)
+    smile = numbers(1, 3)
     state.step, state.shift, state.edits = 0.25, 0.5, {3: 2.0, 11: 8.0}
-    expected = 0.75 * code + 0.25 * target + 1.5 * directions[0] - 2 * directions[1] + 0.5
+    state.directions, state.scale, state.noise = {"principal 1": 0.0, "smile": 0.5}, 3.0, 0.2
+    expected = 0.75 * code + 0.25 * target + 1.5 * directions[0] - 2 * directions[1] + 0.5 * smile
+    expected = latents.jitter(3 * expected + 0.5, 0.2 * 7.0, seed=state.noise_seed)
     expected[:, [3, 11]] = torch.tensor([2.0, 8.0])
-    assert torch.allclose(edit(code, target, state, (directions, (1.5, -2.0))), expected, atol=1e-6)
+    along = {"smile": Direction(smile[0], 1.0, "")}
+    edited = edit(code, target, state, (directions, (1.5, -2.0)), along, unit=7.0)
+    assert torch.allclose(edited, expected, atol=1e-5)
+
+
+def test_the_noise_is_no_draw_from_the_prior(state):
+    noise = latents.jitter(torch.zeros(1, LATENT), 1.0, state.noise_seed)
+    assert not any(torch.equal(noise, prior_draw(draw, LATENT)) for draw in range(100))
 
 
 def test_an_untouched_state_changes_nothing(state):

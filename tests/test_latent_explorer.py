@@ -94,13 +94,37 @@ def test_the_view_is_told_what_it_must_know(make, models):
     assert explorer._choice["elements"] == [3, 11]
 
 
-def test_the_range_of_the_sliders_reaches_the_codes(make, models, images):
+def test_a_slider_reaches_where_codes_are_and_a_spread_beyond(make, models, images):
+    with torch.no_grad():
+        models["VAE"].encoder[2].bias[3] = 20.5
+    training = pictures(80, seed=5)
+    explorer = make({"VAE": models["VAE"]}, training=training)
+    codes = torch.cat([explorer.atlases["VAE"].codes, models["VAE"].encode(transform(images)).mean])
+    spread = max(codes.std(0).max(), models["VAE"].encode(transform(images)).stddev.max())
+    low, high, step = torch.tensor(explorer._setup["values"]).T
+    assert ((low <= codes.amin(0) - 0.9 * spread) & (codes.amin(0) - 1.2 * spread <= low)).all()
+    assert ((codes.amax(0) + 0.9 * spread <= high) & (high <= codes.amax(0) + 1.2 * spread)).all()
+    assert low[3] > 15 and high[3] < 25, "an element's own range"
+    assert step.unique().tolist() == pytest.approx([0.01]), "narrow ranges have small steps"
+    assert len(low) == LATENT
+
+
+def test_a_slider_of_a_code_without_negatives_begins_at_zero(make, models, images):
     with torch.no_grad():
         models["AE"].encoder[0].bias[0] = 123.5
-    low, high = make()._setup["values"]
+        models["AE"].encoder[0].bias[1] = -1e3  # never on
+    (low, high, step), off, *others = make({"AE": models["AE"]})._setup["values"]
     codes = models["AE"].encode(transform(images))
-    assert low == -10
-    assert high == codes.max().ceil().item() > 100
+    assert low == 0 and codes[:, 0].max() < high < codes[:, 0].max() + 2 and step == 0.1
+    assert off[0] == 0 < off[1] <= 2, "an element that is off can be put on"
+    assert all(low == 0 for low, *_ in others)
+    both = make()._setup["values"]
+    assert all(low < 0 for low, *_ in both), "where one model's codes are negative, they can be set"
+
+
+def test_a_slider_has_a_range_where_there_is_one_code_only(make, models, images):
+    (low, high, _), *_ = make({"AE": models["AE"]}, images[:1])._setup["values"]
+    assert low == 0 and high >= 1
 
 
 def test_the_state_moves_the_view_and_the_view_the_state(make):
@@ -208,6 +232,31 @@ def test_a_move_on_a_models_map_moves_that_model(make):
     assert torch.equal(explorer.seen["AE"].code, before["AE"].code)
 
 
+def test_a_direction_moves_every_model_along_its_own(make):
+    training, factors = pictures(80, seed=5), {"smile": torch.linspace(0, 1, 80)}
+    explorer = make(training=training, factors=factors)
+    before = explorer.seen
+    assert explorer.state.names == (*(f"principal {n}" for n in (1, 2, 3, 4)), "smile")
+    explorer.state.directions = {"smile": -1.5, "principal 2": 0.0}
+    for name, atlas in explorer.atlases.items():
+        moved = before[name].code - 1.5 * atlas.named["smile"].vector
+        assert torch.allclose(explorer.seen[name].code, moved, atol=1e-6)
+        assert explorer.seen[name].change.mean_absolute > 0
+    with pytest.raises(ValueError, match="no direction 'frown'"):
+        explorer.state.directions = {"frown": 1.0}
+
+
+def test_noise_is_as_large_as_each_models_codes_vary(make, models):
+    explorer = make(training=pictures(80, seed=5))
+    before = explorer.seen
+    explorer.state.scale, explorer.state.noise = 2.0, 0.5
+    for name, atlas in explorer.atlases.items():
+        assert explorer.units[name] == atlas.activity.mean().sqrt()
+        noisy = latents.jitter(2 * before[name].code, 0.5 * explorer.units[name], seed=1000)
+        assert torch.allclose(explorer.seen[name].code, noisy, atol=1e-6)
+    assert make().units == {"AE": 1.0, "VAE": 1.0}, "unknown without training pictures"
+
+
 # What the view asks for
 
 
@@ -220,6 +269,8 @@ def test_the_view_gets_the_decoders(make, models):
     assert torch.equal(tensors["1/2/bias"], models["VAE"].decoder[2].bias)
     everywhere = models["AE"].decoder[0].weight.sum(1)
     assert torch.allclose(tensors["0/all"][0], everywhere, atol=1e-5)
+    assert torch.equal(tensors["1/zero"][0], models["VAE"].decoder[0].bias)
+    assert tensors["1/unit"].tolist() == [1]
 
 
 def test_the_view_gets_what_a_face_and_a_slider_need(make, models, images):
@@ -250,6 +301,15 @@ def test_the_view_gets_the_map(make):
     assert torch.equal(tensors["1/plane"], decoders.along(explorer.models["VAE"], atlas.directions))
     assert facts[1]["atlas"]["activity"] == atlas.activity.tolist()
     assert facts[0]["atlas"]["tracks"] == explorer.atlases["AE"].tracks[:LATENT]
+    assert [name for name, _ in facts[1]["atlas"]["directions"]] == list(atlas.named)
+    assert facts[1]["atlas"]["directions"][-1][1] == atlas.named["background"].words
+    assert tensors["1/unit"].item() == pytest.approx(atlas.spread)
+    way, _ = ask(explorer, models=False, columns=["tilt"])
+    vector = atlas.named["tilt"].vector[None]
+    assert torch.equal(way["1/direction/tilt"], vector)
+    assert torch.equal(
+        way["1/direction/tilt/first"], decoders.along(explorer.models["VAE"], vector)
+    )
     assert {"1/density/means", "1/density/rows", "1/atlas/codes"} <= tensors.keys()
     assert explorer._setup["origins"] == ["image", "prior", "density"]
 
@@ -259,7 +319,7 @@ def test_the_kernel_decodes_what_the_browser_cannot(make, images):
     model = Convolutional()
     explorer = make({"conv": model, "VAE": FullyConnectedVAE(SHAPE, HIDDEN, LATENT)})
     tensors, facts = ask(explorer, bases=[["image", 0]], columns=[3])
-    assert facts[0]["layers"] is None
+    assert facts[0]["layers"] is None and "0/zero" not in tensors
     seen = explorer.seen["conv"]
     assert torch.equal(tensors["0/base/image/0/picture"], seen.reconstruction)
     assert "0/column/3" not in tensors and "1/column/3" in tensors
@@ -291,7 +351,7 @@ def test_a_browser_gets_no_number_that_it_cannot_read(make):
         }
         explorer = make(models, training=pictures(80, seed=5))
         bases = [["image", 1], ["prior", 5], ["density", 2]]
-        tensors, _ = ask(explorer, columns=[3], bases=bases)
+        tensors, _ = ask(explorer, columns=[3, "principal 1"], bases=bases)
         explorer.state.origin = "prior"
         assert all(seen.edited.dtype == torch.uint8 for seen in explorer.seen.values())
     finally:
@@ -331,6 +391,89 @@ def test_an_error_while_the_kernel_decodes_is_told_too(make):
         explorer.set_state({"_choice": {**explorer._choice, "shift": 2.0}})
     [(content, _)] = explorer.sent
     assert content == {"kind": "error", "text": "RuntimeError: no memory left"}
+
+
+# One's own picture
+
+
+def test_ones_own_picture_is_one_more_and_shown(make, models, images):
+    explorer = make()
+    explorer.state.choice |= {"origin": "prior", "sample": 3, "edits": [[3, 2.0]], "elements": [3]}
+    own = pictures(1, seed=9)[0]
+    assert explorer.add(own) == 4
+    assert explorer._setup["images"] == explorer.state.image_count == len(explorer.x) == 5
+    assert torch.equal(transforms.to_image(explorer.x[4]), own)
+    assert torch.equal(explorer.x[:4], transform(images))
+    state = explorer.state
+    assert (state.image, state.origin, state.sample, state.edits) == (4, "image", 0, {3: 2.0})
+    assert explorer._choice == state.choice
+    tensors, _ = ask(explorer, models=False, bases=[["image", 4], ["posterior", 4, 2]])
+    posterior = models["VAE"].encode(transform(own[None]))
+    assert torch.allclose(tensors["1/base/image/4/code"], posterior.mean, atol=1e-6)
+    assert torch.allclose(tensors["1/base/image/4/spread"], posterior.stddev, atol=1e-6)
+    drawn = posterior.mean + posterior.stddev * prior_draw(2, LATENT)
+    assert torch.allclose(tensors["1/base/posterior/4/2/code"], drawn, atol=1e-6)
+    code = latents.set_elements(models["AE"].encode(transform(own[None])), {3: 2.0})
+    assert torch.allclose(explorer.seen["AE"].code, code, atol=1e-6)
+    assert explorer.still().alt
+    explorer.state.target = 4
+    with pytest.raises(ValueError, match="from 0 to 4"):
+        explorer.state.image = 5
+
+
+def test_the_view_brings_a_picture(make):
+    explorer = make()
+    own = pictures(1, seed=9)[0]
+    explorer._handle_custom_msg({"kind": "add"}, [memoryview(own.numpy().tobytes())])
+    assert explorer.state.image == 4
+    assert torch.equal(transforms.to_image(explorer.x[4]), own)
+    with pytest.raises(ValueError, match=r"shape \(7,\)"):
+        explorer._on_message(explorer, {"kind": "add"}, [b"1234567"])
+    assert "shape (3, 6, 5) is expected" in explorer.sent[-1][0]["text"]
+    assert explorer.state.image_count == 5
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        torch.zeros(3, 6, 5),
+        torch.zeros(3, 5, 6, dtype=torch.uint8),
+        np.zeros((3, 6, 5), np.uint8),
+        "me.png",
+    ],
+)
+def test_a_picture_of_another_kind_is_refused(make, wrong):
+    explorer = make()
+    before = explorer.state.choice
+    with pytest.raises(ValueError, match=r"but a uint8 Tensor of shape \(3, 6, 5\) is"):
+        explorer.add(wrong)
+    assert (explorer.state.choice, len(explorer.x), explorer._setup["images"]) == (before, 4, 4)
+
+
+def test_ones_own_picture_is_transformed_as_the_others_are(models):
+    """It comes as large as the images, and the transform cuts out what the models see."""
+    crop = transforms.face_transform(crop=(2, 0, 3, 8), size=SHAPE[1:])
+    large = torch.randint(256, (3, 3, 9, 8), dtype=torch.uint8)
+    explorer = LatentExplorer(models, large[:2], transform=crop)
+    assert explorer._setup["image_shape"] == [3, 9, 8]
+    explorer.add(large[2])
+    assert torch.equal(explorer.x, crop(large))
+    explorer.close()
+
+
+# Pictures beside the others
+
+
+def test_the_view_gets_the_training_picture_whose_code_is_near(make, models):
+    training = pictures(80, seed=5)
+    explorer = make(training=training)
+    tensors, facts = ask(explorer, pictures=[["original", 2], ["training", 17]])
+    assert torch.equal(tensors["training/17"], training[17])
+    assert torch.equal(tensors["original/2"], pictures(4, seed=4)[2])
+    for fact, (name, model) in zip(facts, models.items(), strict=True):
+        numbers = fact["atlas"]["numbers"]
+        codes = encoded(model, transform(training[numbers]))
+        assert torch.allclose(codes, explorer.atlases[name].codes, atol=1e-6)
 
 
 # Models that use one element, or none

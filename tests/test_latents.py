@@ -22,6 +22,36 @@ def test_shift_moves_everything_and_leaves_its_input(batch, size, amount, seed):
     assert torch.equal(z, kept)
 
 
+@given(st.integers(1, 4), st.integers(1, 9), number, st.integers(0, 99))
+def test_scale_multiplies_everything_or_what_was_chosen(batch, size, factor, seed):
+    z = torch.randn(batch, size, generator=torch.Generator().manual_seed(seed))
+    kept = z.clone()
+    assert torch.equal(latents.scale(z, factor), factor * z)
+    first = latents.scale(z, factor, [0])
+    assert torch.equal(first[:, 0], factor * z[:, 0]) and torch.equal(first[:, 1:], z[:, 1:])
+    assert torch.equal(z, kept)
+
+
+def test_the_homeworks_slides_double_one_element():
+    z = torch.rand(1, 1024)
+    theirs = z.clone()
+    theirs[0][0] = 2 * theirs[0][0]
+    assert torch.equal(latents.scale(z, 2, [0]), theirs)
+
+
+def test_jitter_adds_so_much_noise_and_the_same_for_a_seed():
+    z = torch.randn(100, 300, generator=torch.Generator().manual_seed(0))
+    kept, random = z.clone(), torch.get_rng_state()
+    noise = latents.jitter(z, 0.5, seed=3) - z
+    assert noise.std().item() == pytest.approx(0.5, rel=0.02)  # five standard errors are 0.01
+    assert noise.mean().abs() < 0.015
+    assert noise.std(0).min() > 0.3 and noise.std(1).min() > 0.4, "each element and code its own"
+    assert torch.equal(latents.jitter(z, 0.5, seed=3), latents.jitter(z, 0.5, seed=3))
+    assert not torch.equal(latents.jitter(z, 0.5, seed=3), latents.jitter(z, 0.5, seed=4))
+    assert torch.equal(latents.jitter(z, 0), z)
+    assert torch.equal(z, kept) and torch.equal(torch.get_rng_state(), random)
+
+
 @given(st.dictionaries(st.integers(0, 10), number), st.integers(1, 3))
 def test_set_elements_sets_those_and_no_others(values, batch):
     z = torch.randn(batch, 11, generator=torch.Generator().manual_seed(0))
@@ -70,6 +100,12 @@ Z = torch.zeros(2, 4)
         (lambda: latents.shift(torch.zeros(4), 1), ValueError, r"\(4,\)"),
         (lambda: latents.shift(torch.tensor([[1, NAN]]), 1), ValueError, "NaN"),
         (lambda: latents.shift(Z, NAN), ValueError, "finite"),
+        (lambda: latents.scale(torch.zeros(4), 1), ValueError, r"\(4,\)"),
+        (lambda: latents.scale(Z, NAN), ValueError, "The factor is nan"),
+        (lambda: latents.scale(Z, 2, [4]), IndexError, "no element 4: .* from 0 to 3"),
+        (lambda: latents.jitter(torch.zeros(4), 1), ValueError, r"\(4,\)"),
+        (lambda: latents.jitter(Z, NAN), ValueError, "The amount is nan"),
+        (lambda: latents.jitter(Z, -1), ValueError, "amount is -1, but a standard deviation of 0"),
         (lambda: latents.set_elements(Z, {4: 1.0}), IndexError, "from 0 to 3"),
         (lambda: latents.set_elements(Z, {-1: 1.0}), IndexError, "no element -1"),
         (lambda: latents.set_elements(Z, {1: NAN}), ValueError, "element 1 is nan"),

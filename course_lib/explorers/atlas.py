@@ -9,6 +9,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor, nn
 from torch.distributions import LowRankMultivariateNormal
 
+from course_lib.explorers.directions import PRINCIPAL, Direction, of_factors, principal
 from course_lib.latents import Density, encode, fit_density, fit_gaussian
 
 MOST = 1000  # training pictures whose codes are kept to measure distances to
@@ -27,6 +28,8 @@ class Atlas(NamedTuple):
     ----------
     codes : Tensor
         (N, K), of training pictures.
+    numbers : list of int
+        Which of the training pictures these are.
     density : Density
         Fitted to the codes of four training pictures in five.
     usual_log_density : tuple of float
@@ -50,9 +53,12 @@ class Atlas(NamedTuple):
     tracks : list of (str, float)
         For each element the factor that it follows best, and the share of that factor's variance
         that it explains linearly (R²). Empty without factors.
+    named : dict from name to Direction
+        Directions to move along: "principal 1" and on, and one for each factor.
     """
 
     codes: Tensor
+    numbers: list[int]
     density: Density
     usual_log_density: tuple[float, float]
     usual_distance: float
@@ -64,6 +70,13 @@ class Atlas(NamedTuple):
     picture: Tensor
     activity: Tensor
     tracks: list[tuple[str, float]]
+    named: dict[str, Direction]
+
+    @property
+    def spread(self) -> float:
+        """The codes' own spread: root mean square of their elements' standard deviations; 1 for a
+        collapsed code, which has none."""
+        return 1.0 if self.collapsed else self.activity.mean().sqrt().item()
 
 
 def chart(
@@ -115,26 +128,30 @@ def chart(
     else:
         density = fit_gaussian(kept, min(DIRECTIONS, k - 1, len(kept) // 4), seed)
     low, high = density.log_prob(others).quantile(torch.tensor([0.05, 0.95]).double()).tolist()
-    kept = kept[torch.linspace(0, len(kept) - 1, min(MOST, len(kept))).long()]
+    few = torch.linspace(0, len(kept) - 1, min(MOST, len(kept))).long()
+    kept, numbers = kept[few], torch.arange(n)[~held_out][few].tolist()
 
-    mean, directions, share = _plane(codes, collapsed, seed)
+    mean, axes, deviations, shares = _axes(codes, collapsed, seed)
+    directions = torch.eye(2, k, dtype=codes.dtype) if collapsed else axes[:2]
     places = (codes - mean) @ directions.T
     # Not to the furthest code of all: one stray would shrink the map of the others. A collapsed
     # code's map is the prior's: enlarged, a point would look like a world.
     extent = 3.0 if collapsed else 1.2 * places.abs().flatten().quantile(0.995).item() or 1.0
     return Atlas(
         codes=kept,
+        numbers=numbers,
         density=density,
         usual_log_density=(low, high),
         usual_distance=torch.cdist(others, kept).amin(1).median().item(),
         collapsed=collapsed,
         mean=mean,
         directions=directions,
-        share=share,
+        share=shares[:2].sum().item(),
         extent=extent,
         picture=_picture(places, extent),
         activity=codes.var(0),
         tracks=_tracks(codes, factors) if factors else [],
+        named=principal(axes, deviations, shares) | (of_factors(codes, factors) if factors else {}),
     )
 
 
@@ -186,17 +203,19 @@ def _ball(codes: Tensor) -> Density:
     return Density(LowRankMultivariateNormal(codes.mean(0), axis, spread))
 
 
-def _plane(codes: Tensor, collapsed: bool, seed: int) -> tuple[Tensor, Tensor, float]:
-    """The map's middle (K,), its axes (2, K), and their share of the codes' variance."""
+def _axes(codes: Tensor, collapsed: bool, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The codes' mean (K,), their principal axes (n, K), the standard deviation along each (n,),
+    and its share of the variance (n,); zeros where there are none."""
     k = codes.shape[1]
-    if collapsed:  # which has no directions
-        return codes.mean(0), torch.eye(2, k, dtype=codes.dtype), 0.0
-    count = min(2, k)
+    axes, deviations, shares = codes.new_zeros(PRINCIPAL, k), *codes.new_zeros(2, PRINCIPAL)
+    if collapsed:
+        return codes.mean(0), axes, deviations, shares
+    count = min(PRINCIPAL, k)
     pca = PCA(count, svd_solver="randomized", random_state=seed).fit(codes.numpy())
-    directions = torch.zeros(2, k, dtype=codes.dtype)
-    directions[:count] = torch.from_numpy(pca.components_)
-    mean = torch.from_numpy(pca.mean_).float()
-    return mean, directions, pca.explained_variance_ratio_.sum().item()
+    axes[:count] = torch.from_numpy(pca.components_)
+    deviations[:count] = torch.from_numpy(pca.explained_variance_).sqrt()
+    shares[:count] = torch.from_numpy(pca.explained_variance_ratio_)
+    return torch.from_numpy(pca.mean_).float(), axes, deviations, shares
 
 
 def _picture(places: Tensor, extent: float) -> Tensor:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from math import ceil, floor
+from math import ceil, floor, log10, prod
 
 import safetensors.torch
 import torch
@@ -32,8 +32,7 @@ from course_lib.plots.pictures import THRESHOLD
 from course_lib.transforms import face_transform, to_image
 
 SHIFT_RANGE = (-5.0, 5.0)
-VALUE_RANGE = (-10.0, 10.0)  # widened where the codes of the images reach further
-STEP = 0.1  # of sliders; the state takes any number
+STEP = 0.1  # of sliders, or a tenth or hundredth of it; the state takes any number
 MOST_TRAINING = 2000  # more pictures would not change the map
 
 
@@ -51,7 +50,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         same controls, as far as the smallest latent space reaches. The explorer looks at a copy
         in evaluation mode: after more training, make a new one.
     images : Tensor
-        uint8 (n, C, H, W) to choose from; a few dozen, not a whole data set.
+        uint8 (n, C, H, W) to choose from; a few dozen, not a whole data set. `add` one's own.
     transform : nn.Module, optional
         From uint8 pictures to the models' input; the homework's by default.
     elements : sequence of int
@@ -59,16 +58,17 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     training : Tensor, optional
         uint8 (N, C, H, W), pictures that the models were trained on; the first 2,000 count. With
         them the explorer knows the map of the codes, a density fitted to them, how near the next
-        training code is, and how much each element is used.
+        training code is, how much each element is used, and in which directions codes vary most.
     factors : Tensor (N, 16) or mapping from name to Tensor (N,), optional
         What the training pictures were drawn from, named as `faces.FACTORS`; with them elements
-        can be found by the factor that they track.
+        can be found by the factor that they track, and codes moved along a direction for each.
     points : sequence of str
         Names of models whose code is a point though their encoder gives a density: those that were
         trained without drawing from it, ``elbo(…, sample=False)``. Their σ means nothing.
     plain : bool
         Sliders, pictures and the map alone, for readers who have met no density yet: nothing to
-        draw from, no way towards another face, and no verdict on the code.
+        draw from, no way towards another face or along a direction, no scale and no noise, no
+        picture of one's own to choose, and no verdict on the code.
 
     Attributes
     ----------
@@ -80,6 +80,8 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         The images as the models see them.
     atlases : dict from name to Atlas
         Empty without `training`.
+    units : dict from name to float
+        What a noise of 1 is in each model: `Atlas.spread` of its codes, or 1 without `training`.
 
     Raises
     ------
@@ -107,7 +109,8 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     ):
         self.models = {name: snapshot(model) for name, model in _named(models).items()}
         transform = transform or face_transform()
-        self.x = transform(images)
+        self.x, self._transform, self._training = transform(images), transform, training
+        self._image_shape = tuple(images.shape[1:])
         self._codes = {name: encode(model, self.x) for name, model in self.models.items()}
         if unknown := set(points) - self.models.keys():
             raise ValueError(
@@ -119,10 +122,19 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             for name, model in self.models.items()
         }
         self._travels = {name: decoders.can_travel(m) for name, m in self.models.items()}
+        # Without a kernel, too, if all that the transform does is to scale.
+        self._encodes = torch.equal(to_image(self.x), images) and all(
+            self._travels[name] and decoders.encoder_can_travel(model, self._image_shape)
+            for name, model in self.models.items()
+        )
         self.atlases = _atlases(self.models, transform, training, factors)
+        self.units = {
+            name: self.atlases[name].spread if self.atlases else 1.0 for name in self.models
+        }
         smallest = min(codes.shape[1] for codes in self._codes.values())
         origins = ORIGINS[:1] if plain else ORIGINS if self.atlases else ORIGINS[:2]
-        self.state = ExplorerState(len(images), smallest, tuple(self.atlases), origins)
+        names = tuple(next(iter(self.atlases.values())).named) if self.atlases else ()
+        self.state = ExplorerState(len(images), smallest, tuple(self.atlases), origins, names)
         self.state.elements = list(elements)
         super().__init__(_setup=self._describe() | {"plain": plain}, _choice=self.state.choice)
         self.state.observe(self._show)
@@ -154,8 +166,52 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             title=f"Latent explorer: {self.state}{self._collapsed()}",
         )
 
-    def answer(self, content: dict) -> None:
-        """Send what the view wants."""
+    def add(self, image: Tensor) -> int:
+        """Add a picture of one's own to the images, and show it.
+
+        Parameters
+        ----------
+        image : Tensor
+            uint8 (C, H, W), as one of the images: before the transform, which may cut its part out.
+            Of the homework's band only rows 10 to 37 of 64 are seen: let the brows lie near row 20.
+
+        Returns
+        -------
+        int
+            Its number, for `ExplorerState.image`.
+
+        Raises
+        ------
+        ValueError
+            If it is none such. Nothing changes then.
+        """
+        kind = getattr(image, "dtype", type(image).__name__)
+        shape = tuple(getattr(image, "shape", ()))
+        if not isinstance(image, Tensor) or (kind, shape) != (torch.uint8, self._image_shape):
+            raise ValueError(
+                f"The picture is {kind} of shape {shape}, but a uint8 Tensor of shape "
+                f"{self._image_shape} is expected, as the explorer's images are: resize it, "
+                "channels first."
+            )
+        x = self._transform(image[None])
+        for name, model in self.models.items():
+            self._codes[name] = torch.cat([self._codes[name], encode(model, x)])
+            if self._spreads[name] is not None:
+                self._spreads[name] = torch.cat([self._spreads[name], _spread(model, x)])
+        self.x = torch.cat([self.x, x])
+        number = len(self.x) - 1
+        self.state.image_count = len(self.x)
+        self._setup = self._setup | {"images": len(self.x)}
+        self.state.choice |= {"image": number, "origin": "image", "sample": 0}
+        return number
+
+    def answer(self, content: dict, buffers: Sequence[bytes] = ()) -> None:
+        """Send what the view wants, or take the picture that it brings."""
+        if content.get("kind") == "add":
+            pixels = torch.frombuffer(bytearray(buffers[0]), dtype=torch.uint8)
+            fits = pixels.numel() == prod(self._image_shape)
+            self.add(pixels.view(self._image_shape) if fits else pixels)
+            return
         if content.get("kind") != "want":
             super().answer(content)
         facts, tensors = self.parts(content)
@@ -166,15 +222,18 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     def parts(
         self, content: Mapping, dtype: torch.dtype = torch.float32
     ) -> tuple[list[dict] | None, dict[str, Tensor]]:
-        """What a view needs: decoders, columns of elements, or codes to start from.
+        """What a view needs: decoders, columns of elements or directions, codes, pictures.
 
         Parameters
         ----------
         content : mapping
             ``models``: whether the decoders, their maps and the facts are wanted; ``columns``: of
-            which elements; ``bases``: codes, each an origin and its numbers.
+            which elements or, by name, directions; ``bases``: codes, each an origin and its
+            numbers; ``pictures``, if any: each a kind, original or training, and its number;
+            ``alone``, if true: what decodes any code where there is no kernel to ask, and the
+            encoders if all can travel.
         dtype : torch.dtype
-            Of the decoders' weights.
+            Of the decoders' and encoders' weights.
 
         Returns
         -------
@@ -186,11 +245,15 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         if content["models"]:
             facts = [self._facts(name) for name in self.models]
             tensors |= self._of_all(lambda name: self._model_tensors(name, dtype))
+            if content.get("alone"):
+                tensors |= self._of_all(lambda name: self._alone(name, dtype))
         tensors |= self._of_all(lambda name: self._columns(name, content["columns"]))
         for base in content["bases"]:
             tensors |= self._of_all(lambda name, base=base: self._base(name, *base))
             if base[0] == "image":
-                tensors[f"original/{base[1]}"] = to_image(self.x[base[1]])
+                tensors[f"original/{base[1]}"] = self._picture("original", base[1])
+        for kind, number in content.get("pictures", ()):
+            tensors[f"{kind}/{number}"] = self._picture(kind, number)
         return facts, tensors
 
     def close(self) -> None:
@@ -212,6 +275,12 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         state = self.state
         return state.origin, state.image if state.origin == "image" else state.draw
 
+    def _picture(self, kind: str, number: int) -> Tensor:
+        """An image, or a training picture, as the models see it: uint8 (C, H, W)."""
+        if kind == "original":
+            return to_image(self.x[number])
+        return to_image(self._transform(self._training[number : number + 1])[0])
+
     def _code(self, name: str, origin: str, number: int, draw: int = 0) -> Tensor:
         """An unedited code, (1, K), or for the origin "posterior" a draw from an image's."""
         mean = self._codes[name][number : number + 1]
@@ -230,38 +299,58 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         if state.origin == "image" and state.sample:
             base = ("posterior", state.image, state.sample)
         target = self._code(name, "image", state.target)
-        directions = self.atlases[name].directions if self.atlases else torch.zeros(2, 1)
-        move = (directions, state.moves.get(name, (0.0, 0.0)))
-        return edit(self._code(name, *base), target, state, move)
+        atlas = self.atlases.get(name)
+        move = (atlas.directions if atlas else torch.zeros(2, 1), state.moves.get(name, (0.0, 0.0)))
+        along = atlas.named if atlas else {}
+        return edit(self._code(name, *base), target, state, move, along, self.units[name])
 
     def _describe(self) -> dict:
-        values = torch.cat([codes.flatten() for codes in self._codes.values()])
         return {
             "models": list(self.models),
             "images": len(self.x),
             "shape": list(self.x.shape[1:]),
+            "image_shape": list(self._image_shape),
             "posteriors": [self._spreads[name] is not None for name in self.models],
             "elements": self.state.latent_dim,
             "most": MOST_ELEMENTS,
             "origins": list(self.state.origins),
             "shift": SHIFT_RANGE,
-            "values": [
-                min(VALUE_RANGE[0], floor(values.min())),
-                max(VALUE_RANGE[1], ceil(values.max())),
-            ],
+            "values": self._ranges(),
             "step": STEP,
             "gain": GAIN,
             "threshold": THRESHOLD,
         }
 
+    def _ranges(self) -> list[tuple[float, float, float]]:
+        """Of each element's slider the two ends and the step: where codes are in any model, of
+        training pictures and of the images, and a spread beyond; not below zero where no code is,
+        as behind a ReLU."""
+        lows, highs, count = [], [], self.state.latent_dim
+        for name, codes in self._codes.items():
+            if name in self.atlases:
+                codes = torch.cat([self.atlases[name].codes, codes])
+            deviations = [codes.std(0, correction=0)]
+            if self._spreads[name] is not None:
+                deviations.append(self._spreads[name].flatten())
+            # The widest element's, as one that never moves has none of its own.
+            widest, most = torch.cat(deviations).max().item(), codes.abs().max().item()
+            beyond = widest if widest > 1e-6 * most else max(most, 1.0)
+            lows.append((codes.amin(0) - beyond)[:count] if codes.min() < 0 else torch.zeros(count))
+            highs.append((codes.amax(0) + beyond)[:count])
+        ends = zip(torch.stack(lows).amin(0), torch.stack(highs).amax(0), strict=True)
+        return [_on_steps(low.item(), high.item()) for low, high in ends]
+
     def _facts(self, name: str) -> dict:
         """What the view is told in words and single numbers of a model."""
         model, atlas, count = self.models[name], self.atlases.get(name), self.state.latent_dim
-        layers = decoders.layers(model) if self._travels[name] else None
+        facts = {
+            "layers": decoders.layers(model) if self._travels[name] else None,
+            "encoder": decoders.layers(model, "encoder") if self._encodes else None,
+            "atlas": None,
+        }
         if atlas is None:
-            return {"layers": layers, "atlas": None}
-        return {
-            "layers": layers,
+            return facts
+        return facts | {
             "atlas": {
                 "activity": atlas.activity[:count].tolist(),
                 "tracks": list(islice(atlas.tracks, count)),
@@ -269,7 +358,9 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
                 "usual_distance": atlas.usual_distance,
                 "share": atlas.share,
                 "extent": atlas.extent,
+                "numbers": atlas.numbers,
                 "collapsed": atlas.collapsed,
+                "directions": [[key, direction.words] for key, direction in atlas.named.items()],
             },
         }
 
@@ -283,20 +374,38 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
 
     def _model_tensors(self, name: str, dtype: torch.dtype) -> dict[str, Tensor]:
         model, tensors = self.models[name], {}
+        tensors["unit"] = torch.tensor([self.units[name]], dtype=torch.float32)
         if self._travels[name]:
             everywhere = torch.ones(1, self._codes[name].shape[1])
-            tensors |= decoders.weights(model, dtype) | {"all": decoders.along(model, everywhere)}
+            tensors |= decoders.weights(model, dtype)
+            tensors["all"] = decoders.along(model, everywhere)
+            tensors["zero"] = decoders.first(model, 0 * everywhere)
         if (atlas := self.atlases.get(name)) is not None:
             tensors |= _atlas_tensors(atlas)
             if self._travels[name]:
                 tensors["plane"] = decoders.along(model, atlas.directions)
         return tensors
 
-    def _columns(self, name: str, elements: list[int]) -> dict[str, Tensor]:
-        if not self._travels[name]:
-            return {}
-        found = decoders.columns(self.models[name], elements)
-        return {f"column/{e}": column for e, column in zip(elements, found, strict=True)}
+    def _alone(self, name: str, dtype: torch.dtype) -> dict[str, Tensor]:
+        """What no kernel will be there to compute: any code's decoding, a picture's code."""
+        model = self.models[name]
+        found = decoders.whole_first(model) if self._travels[name] else {}
+        if self._encodes:
+            parts = decoders.weights(model, dtype, "encoder")
+            found |= {f"encoder/{key}": tensor for key, tensor in parts.items()}
+        return found
+
+    def _columns(self, name: str, columns: list[int | str]) -> dict[str, Tensor]:
+        travels, tensors = self._travels[name], {}
+        for column in columns:
+            if isinstance(column, str):
+                vector = self.atlases[name].named[column].vector[None]
+                tensors[f"direction/{column}"] = vector
+                if travels:
+                    tensors[f"direction/{column}/first"] = decoders.along(self.models[name], vector)
+            elif travels:
+                tensors[f"column/{column}"] = decoders.columns(self.models[name], [column])[0]
+        return tensors
 
     def _base(self, name: str, origin: str, *numbers: int) -> dict[str, Tensor]:
         if origin == "posterior" and self._spreads[name] is None:
@@ -361,6 +470,13 @@ def _spread(model: nn.Module, x: Tensor) -> Tensor | None:
     """Standard deviations (n, K) of the pictures' posteriors, where the model has some."""
     encoded = model.encode(x.to(next(model.parameters())))
     return encoded.stddev.float().cpu() if isinstance(encoded, Distribution) else None
+
+
+def _on_steps(low: float, high: float) -> tuple[float, float, float]:
+    """A slider's range, rounded outwards to its steps; narrow ones have smaller steps."""
+    places = min(3, max(1, 2 - floor(log10((high - low) / 0.5))))
+    tens = 10**places
+    return floor(low * tens) / tens, ceil(high * tens) / tens, 1 / tens
 
 
 def _atlases(models, transform, training, factors) -> dict[str, Atlas]:

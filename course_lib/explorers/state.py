@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from traitlets import Dict, Enum, Float, HasTraits, Int, List, observe, validate
+from traitlets import Dict, Enum, Float, HasTraits, Int, List, Unicode, observe, validate
 
 from course_lib import latents
 from course_lib.evaluation import PixelChange, pixel_change
+from course_lib.explorers.directions import Direction
 from course_lib.plots.figure import difference
 from course_lib.plots.pictures import THRESHOLD
 from course_lib.transforms import to_image
@@ -19,8 +20,10 @@ MOST_ELEMENTS = 12  # more sliders do not fit on a screen
 GAIN = 2.0  # of the difference picture; fixed, so that pictures can be compared while dragging
 ORIGINS = ("image", "prior", "density")
 CHOICE = (
-    "image", "origin", "draw", "sample", "target", "step", "moves", "shift", "edits", "elements",
+    "image", "origin", "draw", "sample", "target", "step", "moves", "directions", "scale", "shift",
+    "noise", "noise_seed", "edits", "elements",
 )  # fmt: skip
+NOISE_SEED = 1000  # with a draw's number, the noise would be that draw from N(0, I) again
 
 
 class ExplorerState(HasTraits):
@@ -29,11 +32,13 @@ class ExplorerState(HasTraits):
     Parameters
     ----------
     image_count, latent_dim : int
-        Bounds of what can be chosen.
+        Bounds of what can be chosen; the count may grow.
     models : sequence of str
         Names of the models that have a map to move on.
     origins : sequence of str
         Where codes can come from, of `ORIGINS`.
+    names : sequence of str
+        Names of the directions that codes can be moved along.
 
     Attributes
     ----------
@@ -51,12 +56,23 @@ class ExplorerState(HasTraits):
         A step of 0 to 1 from this code towards the code of the image `target`.
     moves : dict from model to two numbers
         How far its code is moved along the two directions of its map.
+    directions : dict from name to number
+        How far all codes are moved along named directions, each model's along its own; those that
+        are named have a slider, at 0 too.
+    scale : float
+        Every latent element is multiplied by it.
     shift : float
-        Added to every latent element, after the steps above and before the edits.
+        Added to every latent element.
+    noise, noise_seed : float, int
+        So much noise is added, as `latents.jitter` does, in units of each model's own codes; and
+        which noise.
     edits : dict from element to value
         Elements set by hand. Assign a new dict, or use `set_element` and `forget`.
     elements : list of int
         Elements with a slider; those in `edits` are always among them.
+
+    They are done to a code in this order: a draw from the posterior, step, moves, directions,
+    scale, shift, noise, edits.
 
     Raises
     ------
@@ -71,7 +87,11 @@ class ExplorerState(HasTraits):
     target = Int(0)
     step = Float(0.0)
     moves = Dict()
+    directions = Dict(key_trait=Unicode(), value_trait=Float())
+    scale = Float(1.0)
     shift = Float(0.0)
+    noise = Float(0.0)
+    noise_seed = Int(NOISE_SEED)
     edits = Dict(key_trait=Int(), value_trait=Float())
     elements = List(Int())
 
@@ -81,6 +101,7 @@ class ExplorerState(HasTraits):
         latent_dim: int,
         models: tuple[str, ...] = (),
         origins: tuple[str, ...] = ORIGINS,
+        names: tuple[str, ...] = (),
     ):
         if image_count < 1 or latent_dim < 1:
             raise ValueError(
@@ -89,7 +110,7 @@ class ExplorerState(HasTraits):
             )
         super().__init__()
         self.image_count, self.latent_dim = image_count, latent_dim
-        self.models, self.origins = tuple(models), tuple(origins)
+        self.models, self.origins, self.names = tuple(models), tuple(origins), tuple(names)
         self.target = min(1, image_count - 1)  # a step towards the face itself would go nowhere
 
     def set_element(self, element: int, value: float) -> None:
@@ -102,8 +123,12 @@ class ExplorerState(HasTraits):
 
     def reset(self) -> None:
         """Back to the image, with nothing done to its code; the sliders stay."""
-        done = {"origin": "image", "sample": 0, "step": 0.0, "moves": {}, "shift": 0.0, "edits": []}
-        self.choice = {**self.choice, **done}
+        self.choice = {
+            **self.choice,
+            **{"origin": "image", "sample": 0, "step": 0.0, "moves": {}, "edits": []},
+            **{"scale": 1.0, "shift": 0.0, "noise": 0.0},
+            "directions": [[name, 0.0] for name in self.directions],
+        }
 
     @property
     def choice(self) -> dict:
@@ -112,6 +137,7 @@ class ExplorerState(HasTraits):
         choice = {name: getattr(self, name) for name in CHOICE}
         return choice | {
             "moves": {name: list(move) for name, move in self.moves.items()},
+            "directions": [[name, amount] for name, amount in self.directions.items()],
             "edits": [[element, value] for element, value in self.edits.items()],
         }
 
@@ -123,8 +149,11 @@ class ExplorerState(HasTraits):
                 f"{', '.join(CHOICE)} are expected: change a copy of state.choice."
             )
         edits = {int(element): float(value) for element, value in choice["edits"]}
-        values = {**choice, "edits": edits}
-        trial = ExplorerState(self.image_count, self.latent_dim, self.models, self.origins)
+        directions = {str(name): float(amount) for name, amount in choice["directions"]}
+        values = {**choice, "edits": edits, "directions": directions}
+        trial = ExplorerState(
+            self.image_count, self.latent_dim, self.models, self.origins, self.names
+        )
         for name, value in values.items():  # what is impossible is refused here
             setattr(trial, name, value)
         with self.hold_trait_notifications():
@@ -138,7 +167,11 @@ class ExplorerState(HasTraits):
         if self.step:
             start += f", {self.step:g} of the way to image {self.target}"
         moved = f", moves {self.moves}" if self.moves else ""
-        return f"{start}{moved}, shift {self.shift:g}, edits {self.edits}"
+        along = {name: amount for name, amount in self.directions.items() if amount}
+        moved += f", along {along}" if along else ""
+        scale = f", scale {self.scale:g}" if self.scale != 1 else ""
+        noise = f", noise {self.noise:g} (seed {self.noise_seed})" if self.noise else ""
+        return f"{start}{moved}{scale}, shift {self.shift:g}{noise}, edits {self.edits}"
 
     @validate("image", "target")
     def _check_image(self, proposal):
@@ -185,21 +218,47 @@ class ExplorerState(HasTraits):
                 _finite(amount, f"The move of {name}")
         return {name: tuple(map(float, move)) for name, move in proposal.value.items()}
 
-    @validate("shift")
-    def _check_shift(self, proposal):
-        return _finite(proposal.value, "The shift")
+    @validate("directions")
+    def _check_directions(self, proposal):
+        if proposal.value and not self.names:
+            raise ValueError(
+                "There are no directions to move along: give the explorer training pictures, "
+                "training=faces.train."
+            )
+        for name, amount in proposal.value.items():
+            if name not in self.names:
+                raise ValueError(
+                    f"There is no direction {name!r}: choose one of {', '.join(self.names)}."
+                )
+            _finite(amount, f"The amount along {name}")
+        _few([*self.elements, *proposal.value])
+        return proposal.value
+
+    @validate("scale", "shift")
+    def _check_number(self, proposal):
+        return _finite(proposal.value, f"The {proposal.trait.name}")
+
+    @validate("noise")
+    def _check_noise(self, proposal):
+        if not 0 <= proposal.value < math.inf:
+            raise ValueError(
+                f"The noise is {proposal.value}, but a finite number of 0 or more is expected."
+            )
+        return proposal.value
 
     @validate("elements")
     def _check_elements(self, proposal):
         elements = [_within(e, self.latent_dim, "element") for e in proposal.value]
-        return _few([*elements, *self.edits])
+        elements = list(dict.fromkeys([*elements, *self.edits]))
+        _few([*elements, *self.directions])
+        return elements
 
     @validate("edits")
     def _check_edits(self, proposal):
         for element, value in proposal.value.items():
             _within(element, self.latent_dim, "element")
             _finite(value, f"The value for element {element}")
-        _few([*self.elements, *proposal.value])
+        _few([*self.elements, *proposal.value, *self.directions])
         return proposal.value
 
     @observe("edits")
@@ -228,15 +287,28 @@ class Exploration(NamedTuple):
 
 
 def edit(
-    code: Tensor, target: Tensor, state: ExplorerState, move: tuple[Tensor, tuple[float, float]]
+    code: Tensor,
+    target: Tensor,
+    state: ExplorerState,
+    move: tuple[Tensor, tuple[float, float]],
+    along: Mapping[str, Direction] | None = None,
+    unit: float = 1.0,
 ) -> Tensor:
-    """The state's choices, done to a code (1, K): step, move, shift, then set elements."""
+    """The state's choices, done to a code (1, K) in the state's order; `unit` is that of noise."""
     if state.step:
         code = torch.lerp(code, target, state.step)
     directions, amounts = move
     if any(amounts):
         code = latents.move(code, directions, amounts)
-    return latents.set_elements(latents.shift(code, state.shift), state.edits)
+    for name, amount in state.directions.items():
+        if amount:
+            code = latents.move(code, along[name].vector[None], [amount])
+    if state.scale != 1:
+        code = latents.scale(code, state.scale)
+    code = latents.shift(code, state.shift)
+    if state.noise:
+        code = latents.jitter(code, state.noise * unit, state.noise_seed)
+    return latents.set_elements(code, state.edits)
 
 
 @torch.inference_mode()
@@ -296,11 +368,9 @@ def _finite(value: float, name: str) -> float:
     return value
 
 
-def _few(elements: list[int]) -> list[int]:
-    elements = list(dict.fromkeys(elements))
-    if len(elements) > MOST_ELEMENTS:
+def _few(sliders: list[int | str]) -> None:
+    if (count := len(set(sliders))) > MOST_ELEMENTS:
         raise ValueError(
-            f"{len(elements)} elements were chosen, but at most {MOST_ELEMENTS} fit on the screen: "
-            "remove one, or use latents.set_elements for many."
+            f"{count} elements and directions were chosen, but at most {MOST_ELEMENTS} sliders fit "
+            "on the screen: remove one, or use latents.set_elements for many."
         )
-    return elements

@@ -103,9 +103,10 @@ DRAG = """async (slider, seconds) => {
         slider.value = value;
         slider.dispatchEvent(new Event('input', {bubbles: true}));
     };
+    const [low, high] = uiSlider ? [-9, 9] : [Number(slider.min), Number(slider.max)];
     const begin = performance.now();
     for (let step = 0; performance.now() - begin < 1000 * seconds; step++) {
-        set((9 * Math.sin(step / 40)).toFixed(1));
+        set((low + (high - low) * (1 + Math.sin(step / 40)) / 2).toFixed(2));
         await new Promise(done => setTimeout(done, 4));
     }
     return shown.size / seconds;

@@ -10,7 +10,18 @@ from course_lib.explorers import demo
 from course_lib.explorers.latent_explorer import LatentExplorer
 from course_lib.models import FullyConnectedVAE
 from course_lib.transforms import face_transform
-from tests.browser.test_latent_view import PIXELS, SCREENSHOTS, STORM, TWO_FRAMES, shown, slider
+from tests.browser.test_latent_view import (
+    NOISE,
+    PIXELS,
+    SCALE,
+    SCREENSHOTS,
+    SHIFT,
+    STORM,
+    TWO_FRAMES,
+    at,
+    shown,
+    slider,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -110,7 +121,7 @@ def test_a_slider_by_mouse_moves_picture_and_numbers(opened, explorer, page):
     page.mouse.up()
     page.evaluate(TWO_FRAMES)
     value = float(slider(opened, "element 6").input_value())
-    assert value > 5
+    assert value > at(slider(opened, "element 6"), 0.8)[0]
     assert not np.array_equal(shown(opened, 1), before)
     assert numbers.inner_text() != said
     assert_as_the_models(opened, explorer, edits=[[6, value]])
@@ -141,6 +152,26 @@ def test_draws_come_again_after_the_last(opened, explorer, page, origin, name):
         assert_as_the_models(opened, explorer, origin=origin, draw=draw)
 
 
+def test_scale_noise_and_a_direction_need_no_kernel(opened, explorer, page):
+    slider(opened, SCALE).press("PageUp")
+    slider(opened, NOISE).press("PageUp")
+    opened.get_by_text("Add a slider").click()
+    opened.get_by_role("searchbox", name="Search elements").fill("direction tilt")
+    opened.get_by_role("searchbox", name="Search elements").press("Enter")
+    way = slider(opened, "direction tilt, in standard deviations")
+    way.press("PageDown")
+    choice = {
+        "scale": float(slider(opened, SCALE).input_value()),
+        "noise": float(slider(opened, NOISE).input_value()),
+        "directions": [["tilt", float(way.input_value())]],
+    }
+    assert choice["scale"] > 1 and choice["noise"] > 0 and choice["directions"][0][1] < 0
+    for seed in (1000, 1001, 1002, 1000):
+        page.evaluate(TWO_FRAMES)
+        assert_as_the_models(opened, explorer, **choice, noise_seed=seed)
+        opened.get_by_role("button", name="Other noise").press("Enter")
+
+
 def test_undo_and_redo(opened, page):
     pictures = [shown(opened)]
     for _ in range(2):
@@ -155,12 +186,12 @@ def test_undo_and_redo(opened, page):
 
 
 def test_a_storm_of_moves_ends_on_the_last(opened, explorer, page):
-    generator = np.random.default_rng(0)
-    values = [*generator.uniform(-9, 9, 499).round(1).tolist(), 4.2]
-    slider(opened, "element 3").evaluate(STORM, values)
+    handle = slider(opened, "element 3")
+    values = at(handle, *np.random.default_rng(0).uniform(0, 1, 499), 0.7)
+    handle.evaluate(STORM, values)
     page.evaluate(TWO_FRAMES)
     last = shown(opened)  # at once, two frames later
-    assert_as_the_models(opened, explorer, edits=[[3, 4.2]])
+    assert_as_the_models(opened, explorer, edits=[[3, values[-1]]])
     page.wait_for_timeout(500)  # were anything still queued, it would be drawn now
     assert np.array_equal(shown(opened), last)
 
@@ -168,7 +199,7 @@ def test_a_storm_of_moves_ends_on_the_last(opened, explorer, page):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_anyone_can_use_it(opened, page, scheme):
     page.emulate_media(color_scheme=scheme)
-    slider(opened, "shift all: added to every latent element").press("End")  # off the map
+    slider(opened, SHIFT).press("End")  # off the map
     opened.get_by_text("Add a slider").click()
     opened.get_by_role("button", name="Tour: small tasks").click()
     page.wait_for_timeout(700)
@@ -199,9 +230,27 @@ def test_without_its_data_the_page_says_so(page, address, tmp_path, explorer):
     assert "data.js is not beside this page" in page.locator("#explorer").inner_text()
 
 
+def test_a_direction_too_is_shown_from_end_to_end(opened, explorer, page):
+    opened.get_by_text("Add a slider").click()
+    opened.get_by_role("searchbox", name="Search elements").fill("direction tilt")
+    opened.get_by_role("searchbox", name="Search elements").press("Enter")
+    slider(opened, SCALE).press("PageUp")
+    scale = float(slider(opened, SCALE).input_value())
+    opened.get_by_text("Add a slider").click()
+    opened.get_by_text("One slider from end to end").click()
+    opened.get_by_label("Slider of the traversal").select_option("direction tilt")
+    page.wait_for_timeout(300)
+    strips = opened.locator("details:has(button:text-is('Save as PNG')) .course-strip")
+    picture = strips.nth(1).locator("canvas").first
+    assert picture.get_attribute("aria-label") == "VAE, direction tilt at -3.00"
+    pixels = np.array(picture.evaluate(PIXELS), dtype=np.int16).reshape(64, 64, 3)
+    there = decoded(explorer, "VAE", directions=[["tilt", -3.0]], scale=scale)
+    assert np.abs(pixels - there).max() <= 1
+
+
 def test_one_element_from_end_to_end_can_be_seen_played_and_saved(opened, explorer, page, tmp_path):
-    opened.get_by_text("One element from end to end").click()
-    which = opened.get_by_label("Element of the traversal")
+    opened.get_by_text("One slider from end to end").click()
+    which = opened.get_by_label("Slider of the traversal")
     which.select_option("element 3")
     page.wait_for_timeout(300)
     strips = opened.locator("details:has(button:text-is('Save as PNG')) .course-strip")

@@ -50,7 +50,13 @@ def build(model):
             if isinstance(layer, torch.nn.Linear):
                 layer.weight *= 6
     elements = (min(5, model.latent_dim - 1),)
-    return LatentExplorer(model, images(60)[:3], elements=elements, training=images(60))
+    return LatentExplorer(
+        model,
+        images(60)[:3],
+        elements=elements,
+        training=images(60),
+        factors={"smile": torch.linspace(0, 1, 60)},
+    )
 
 
 class Kernel:
@@ -202,6 +208,27 @@ def test_a_collapsed_model_is_said_to_be(open_view):
     assert element.locator(".course-map").count() == 1
 
 
+def test_what_changed_is_said_in_words(page):
+    page.add_script_tag(content=bundle("edits"))
+    explorer = build(FullyConnectedVAE((3, 64, 64), 7, 9))
+    start, state = explorer.state.choice, explorer.state
+    explorer.close()
+    state.directions, state.scale, state.shift = {"smile": -1.5, "principal 1": 0.0}, 2.0, 0.5
+    state.noise = 0.25
+    said = ["Moved along smile by -1.5.", "All elements times 2.", "All elements shifted by 0.5."]
+    said.append("Noise 0.25, number 1000.")
+    ask = "([before, after]) => changes(before, after)"
+    moved = state.choice
+    assert page.evaluate(ask, [start, moved]) == said
+    state.noise_seed, state.directions = 1001, {}
+    said = ["No longer moved along smile.", "Noise 0.25, number 1001."]
+    assert page.evaluate(ask, [moved, state.choice]) == said
+    back = page.evaluate("choice => ({...choice, ...untouched(choice)})", moved)
+    state.choice = moved
+    state.reset()
+    assert back == state.choice, "Reset is the same in both"
+
+
 # The Python that it offers
 
 CHOICES = [
@@ -209,6 +236,8 @@ CHOICES = [
     {"image": 1, "target": 2, "step": 0.25, "moves": {"model": [0.5, -1.0]}, "shift": -0.5},
     {"origin": "prior", "draw": 4, "target": 1, "step": 0.5, "edits": [[0, -1.5]]},
     {"origin": "density", "draw": 2, "shift": 0.25, "edits": [[8, 3.0]]},
+    {"directions": [["smile", -1.5], ["principal 2", 0.0]], "scale": 2.0, "edits": [[8, 3.0]]},
+    {"noise": 0.75, "noise_seed": 1003, "shift": -0.5, "scale": -0.5, "step": 0.5},
 ]
 
 

@@ -1,4 +1,5 @@
-// What is done to a code, in the order of explorer.edit: step, move, shift, then set elements.
+// What is done to a code, in the order of ExplorerState: step, moves, directions, scale, shift,
+// noise, then set elements.
 
 /** The edited code, and what the decoder's first layer makes of it (null if that is not here). */
 export function edited(choice, name, tensor) {
@@ -26,9 +27,34 @@ export function edited(choice, name, tensor) {
     if (first) add(slice(tensor("plane"), axis, first.length), amount);
     code = code.map((value, k) => value + amount * direction[k]);
   });
+  const go = (vector, amount) => {
+    code = code.map((value, k) => value + amount * vector[k]);
+  };
+  for (const [way, amount] of choice.directions) {
+    if (!amount) continue;
+    if (first) add(tensor(`direction/${way}/first`), amount);
+    go(tensor(`direction/${way}`), amount);
+  }
+  if (choice.scale !== 1) {
+    // All but the bias, which is what a code of zeros gives.
+    if (first) {
+      first.forEach((value, i) => { first[i] = choice.scale * value; });
+      add(tensor("zero"), 1 - choice.scale);
+    }
+    code = code.map((value) => choice.scale * value);
+  }
   if (choice.shift) {
     if (first) add(tensor("all"), choice.shift);
     code = code.map((value) => value + choice.shift);
+  }
+  if (choice.noise) {
+    const base = `base/${noiseOf(choice).join("/")}`;
+    const amount = choice.noise * tensor("unit")[0];
+    if (first) {
+      add(tensor(`${base}/first`), amount);
+      add(tensor("zero"), -amount);
+    }
+    go(tensor(`${base}/code`), amount);
   }
   for (const [element, value] of choice.edits) {
     if (first) add(tensor(`column/${element}`), value - code[element]);
@@ -47,6 +73,19 @@ export function baseOf(choice) {
   return `base/${originOf(choice).join("/")}`;
 }
 
+/** The base of the noise: a draw from N(0, I). */
+export function noiseOf(choice) {
+  return ["prior", choice.noise_seed];
+}
+
+/** What a choice becomes when all that was done to the code is undone; the sliders stay. */
+export function untouched({ directions }) {
+  return {
+    origin: "image", sample: 0, step: 0, moves: {}, directions: directions.map(([way]) => [way, 0]),
+    scale: 1, shift: 0, noise: 0, edits: [],
+  };
+}
+
 /** The base of a draw from a face's posterior, where one was chosen, else null. */
 export function sampled({ origin, image, sample }) {
   return origin === "image" && sample ? ["posterior", image, sample] : null;
@@ -63,7 +102,20 @@ export function changes(before, after) {
   if (before.step !== after.step || (after.step && before.target !== after.target)) {
     said.push(`Step ${after.step} towards face ${after.target}.`);
   }
+  const along = new Map(before.directions);
+  for (const [way, amount] of after.directions) {
+    if ((along.get(way) ?? 0) !== amount) said.push(`Moved along ${way} by ${amount}.`);
+  }
+  for (const [way, amount] of along) {
+    if (amount && !after.directions.some(([other]) => other === way)) {
+      said.push(`No longer moved along ${way}.`);
+    }
+  }
+  if (before.scale !== after.scale) said.push(`All elements times ${after.scale}.`);
   if (before.shift !== after.shift) said.push(`All elements shifted by ${after.shift}.`);
+  if (before.noise !== after.noise || (after.noise && before.noise_seed !== after.noise_seed)) {
+    said.push(`Noise ${after.noise}, number ${after.noise_seed}.`);
+  }
   const old = new Map(before.edits);
   const set = new Map(after.edits);
   for (const [element, value] of set) {
@@ -102,7 +154,8 @@ export function python(choice, name, posterior = false) {
   };
   const lines = [];
   if (choice.step || drawn || origin === "prior") lines.push("import torch");
-  if (moved) lines.push("from course_lib.latents import move");
+  const used = [choice.noise && "jitter", moved && "move"].filter(Boolean);
+  if (used.length) lines.push(`from course_lib.latents import ${used.join(", ")}`);
   if (choice.step || origin === "image") lines.push("from course_lib.models import code");
   lines.push("from course_lib.transforms import to_image");
   lines.push(`latent = ${start[origin]}`);
@@ -117,7 +170,17 @@ export function python(choice, name, posterior = false) {
     lines.push(`directions = explorer.atlases["${name}"].directions`);
     lines.push(`latent = move(latent, directions, [${choice.moves[name].join(", ")}])`);
   }
+  for (const [way, amount] of choice.directions) {
+    if (!amount) continue;
+    const vector = `explorer.atlases["${name}"].named[${JSON.stringify(way)}].vector`;
+    lines.push(`latent = latent + ${amount} * ${vector}`.replace("+ -", "- "));
+  }
+  if (choice.scale !== 1) lines.push(`latent = ${choice.scale} * latent`);
   if (choice.shift) lines.push(`latent = latent + ${choice.shift}`.replace("+ -", "- "));
+  if (choice.noise) {
+    const amount = `${choice.noise} * explorer.units["${name}"]`;
+    lines.push(`latent = jitter(latent, ${amount}, seed=${choice.noise_seed})`);
+  }
   if (choice.edits.length) {
     // As the homework writes it.
     const elements = choice.edits.map(([element]) => `latent[:, ${element}]`).join(", ");

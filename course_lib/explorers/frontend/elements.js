@@ -1,10 +1,19 @@
-// Which latent element to move: by number, by how much it is used, or by what it follows.
+// What to move: an element, by number, by how much it is used, or by what it follows, or a direction.
 import { button, make } from "./controls.js";
 
 const FOLLOWS = 0.3; // R² from which on a factor names an element
 
-/** What is known of an element in a model, in words; `atlas` may be null. */
+/** Elements go by their number, directions by their name. */
+export const isWay = (key) => typeof key === "string";
+
+/** What a model's codes have to do with a direction, in words. */
+export function aboutWay(atlas, name) {
+  return atlas?.directions.find(([way]) => way === name)[1] ?? "";
+}
+
+/** What is known in a model of an element, or of a direction by its name; `atlas` may be null. */
 export function describe(atlas, element) {
+  if (isWay(element)) return `direction ${element}: ${aboutWay(atlas, element)}`;
   if (!atlas) return `element ${element}`;
   const activity = `variance ${atlas.activity[element].toPrecision(2)}`;
   const track = atlas.tracks[element];
@@ -14,6 +23,7 @@ export function describe(atlas, element) {
 
 /** Its short name, for a slider. */
 export function shortName(atlas, element) {
+  if (isWay(element)) return element;
   const track = atlas?.tracks[element];
   return track && track[1] >= FOLLOWS ? `${element} \u2194 ${track[0]}` : `element ${element}`;
 }
@@ -22,12 +32,14 @@ const RANKS = {
   index: ["by number", () => true, (element) => element],
   activity: ["by activity", (atlas) => atlas, (element, atlas) => -atlas.activity[element]],
   factor: ["by factor", (atlas) => atlas?.tracks.length, (element, atlas) => -atlas.tracks[element][1]],
+  // Directions come before the elements in this order, and after them in all others.
+  direction: ["directions first", (atlas, plain) => atlas && !plain, (element) => element],
 };
 
-/** A searchable list; `add(element)` is called with what was chosen. */
-export function elementList({ count, models, atlases, add, changed }) {
+/** A searchable list; `add(key)` is called with the element's number or the direction's name. */
+export function elementList({ count, models, atlases, plain, add, changed }) {
   const search = make("input", {
-    type: "search", placeholder: "number or factor", "aria-label": "Search elements", oninput: fill,
+    type: "search", placeholder: "number or factor", "aria-label": "Search elements and directions", oninput: fill,
   });
   const rank = make("select", { "aria-label": "Order of the elements", onchange: fill });
   const of = make("select", { onchange: () => {
@@ -37,7 +49,7 @@ export function elementList({ count, models, atlases, add, changed }) {
   } });
   of.append(...models.map((name, m) => make("option", { value: m }, name)));
   const list = make("select", {
-    size: "5", "aria-label": "Elements",
+    size: "5", "aria-label": "Elements and directions",
     ondblclick: choose,
     onkeydown: (event) => {
       if (event.key === "Enter") choose();
@@ -58,18 +70,22 @@ export function elementList({ count, models, atlases, add, changed }) {
 
   function ranks() {
     const chosen = rank.value || "index";
-    const can = Object.entries(RANKS).filter(([, [, possible]]) => possible(atlas()));
+    const can = Object.entries(RANKS).filter(([, [, possible]]) => possible(atlas(), plain));
     rank.replaceChildren(...can.map(([value, [text]]) => make("option", { value }, text)));
     rank.value = can.some(([value]) => value === chosen) ? chosen : "index";
   }
 
+  let found = [];
   function fill() {
     const words = search.value.trim().toLowerCase();
     const key = RANKS[rank.value][2];
     const exact = (e) => (String(e) === words ? 0 : 1);
-    const found = Array.from({ length: count }, (_, e) => [e, describe(atlas(), e)])
+    const ways = (atlas()?.directions ?? []).map(([way]) => way);
+    const late = (e) => (isWay(e) === (rank.value === "direction") ? 0 : 1);
+    const place = (e) => (isWay(e) ? ways.indexOf(e) : key(e, atlas()));
+    found = [...Array(count).keys(), ...(plain ? [] : ways)].map((e) => [e, describe(atlas(), e)])
       .filter(([, text]) => text.toLowerCase().includes(words))
-      .sort(([a], [b]) => exact(a) - exact(b) || key(a, atlas()) - key(b, atlas()) || a - b);
+      .sort(([a], [b]) => exact(a) - exact(b) || late(a) - late(b) || place(a) - place(b) || a - b);
     list.replaceChildren(...found.map(([e, text]) => make("option", { value: e }, text)));
     list.selectedIndex = 0;
     none.textContent = found.length ? "" : nothing(search.value.trim());
@@ -82,7 +98,7 @@ export function elementList({ count, models, atlases, add, changed }) {
   }
 
   function choose() {
-    if (list.value !== "") add(Number(list.value));
+    if (found[list.selectedIndex]) add(found[list.selectedIndex][0]);
   }
 
   /** The facts have come. */

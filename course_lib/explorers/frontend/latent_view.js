@@ -1,27 +1,37 @@
 // The latent explorer's view. It knows of no kernel: `source` brings what it wants (see
 // latent_explorer.js, where that is the kernel, and demo.js, where it is a file).
 import { logDensity, nearest, place, verdict } from "./atlas.js";
-import { button, copyable, make, ownKeys, slider } from "./controls.js";
+import { codeBox } from "./code.js";
+import { button, make, ownKeys, slider } from "./controls.js";
 import { decode, toImage } from "./decoder.js";
-import { baseOf, changes, edited, originOf, python, sampled } from "./edits.js";
-import { elementList, shortName, describe } from "./elements.js";
+import { baseOf, changes, edited, originOf, python, untouched } from "./edits.js";
+import { elementList } from "./elements.js";
+import { faceChooser } from "./faces.js";
 import { history, same } from "./history.js";
+import { lattice } from "./lattice.js";
 import { codeMap } from "./map.js";
-import { difference, draw, pixelChange } from "./pictures.js";
-import { cloudBases, cloudStrip, costs, elementCost, ellipse } from "./posterior.js";
+import { nearFace } from "./near.js";
+import { ownPicture } from "./own_picture.js";
+import { changeInWords, difference, draw } from "./pictures.js";
+import { cloudStrip, costs, ellipse } from "./posterior.js";
+import { codeSliders } from "./sliders.js";
 import { tour } from "./tour.js";
 import { traversal } from "./traversal.js";
+import { missing } from "./wants.js";
+import { round6, wholeControls } from "./whole.js";
 
 const CLOUD = 8; // draws in the strip of a face's cloud
 const REST = 500; // ms without a change until screen readers and the still picture follow
-const round6 = (value) => Math.round(value * 1e6) / 1e6; // 0.30000000000000004 is no hand's fault
 
 /**
  * Build the view into `el`.
  *
  * `source` has `setup`, `choice`, `tensors` (a Map), `facts` (null until they come), `pictures`
- * (by model, `pixels` that the kernel decoded last and for which `choice`), and is told by
- * `want(request)`, `changed(choice)` (at each picture) and `rest()`. Returns what the source calls:
+ * (by model, `pixels` that the kernel decoded last and for which `choice`), `training` (whether it
+ * has the training pictures), and is told by `want(request)`, `changed(choice)` (at each picture)
+ * and `rest()`; `own`, if there, is one's own picture's way in: its `add(pixels)` returns the number
+ * of the face, unless it sets the choice itself, `where` says what becomes of it.
+ * Returns what the source calls:
  * `set(choice)`, `refresh()`, `say(text)`, `close()`.
  */
 export function latentView(el, source) {
@@ -32,7 +42,8 @@ export function latentView(el, source) {
   let frame = 0;
   let late = false; // a move since the last picture
   let resting = 0;
-  let heard = choice; // what screen readers were told of last
+  let heard = choice; // what screen readers were told of last,
+  let complete = false; // with all its pictures
   const tensorOf = (m) => (key) => source.tensors.get(`${m}/${key}`);
   const atlases = () => setup.models.map((_, m) => source.facts?.[m].atlas ?? null);
 
@@ -54,34 +65,14 @@ export function latentView(el, source) {
     if (to) change(to);
     showHistory();
   };
-  function setElement(element, value) {
-    const others = choice.edits.filter(([e]) => e !== element);
-    const at = choice.edits.findIndex(([e]) => e === element);
-    const edits = [...others];
-    edits.splice(at < 0 ? edits.length : at, 0, [element, round6(value)]);
-    change({ edits });
-  }
-  function addElement(element) {
-    if (choice.elements.includes(element)) return;
-    if (choice.elements.length >= setup.most) {
-      say(`At most ${setup.most} sliders fit on the screen: remove one first.`);
-      return;
-    }
-    say("");
-    once({ elements: [...choice.elements, element] });
-    showRows();
-    rows.get(element).input.focus();
-  }
-  const forget = (element) => once({ edits: choice.edits.filter(([e]) => e !== element) });
-  const hide = (element) => once({
-    edits: choice.edits.filter(([e]) => e !== element),
-    elements: choice.elements.filter((e) => e !== element),
-  });
 
   // Controls
 
-  const whole = { step: 1, decimals: 0, min: 0, max: setup.images - 1, rest: settle };
-  const image = slider({ ...whole, label: "face", move: (i) => change({ image: i, origin: "image" }) });
+  const hands = { setup, choice: () => choice, change, settle };
+  const image = slider({
+    label: "face", step: 1, decimals: 0, min: 0, max: setup.images - 1, rest: settle,
+    move: (i) => change({ image: i, origin: "image" }),
+  });
   // Back from a draw to the face where the slider stands already, which is no move.
   for (const kind of ["click", "keydown"]) {
     image.input.addEventListener(kind, ({ key }) => {
@@ -89,15 +80,17 @@ export function latentView(el, source) {
       once({ origin: "image" });
     });
   }
-  const target = slider({ ...whole, label: "towards face", move: (i) => change({ target: i }) });
-  const step = slider({
-    label: "step", name: "step towards that face", min: 0, max: 1, step: 0.05, decimals: 2,
-    move: (value) => change({ step: round6(value) }), rest: settle,
+  const whole = wholeControls(hands);
+  const faces = setup.plain ? null : faceChooser({
+    count: () => setup.images, shape: setup.shape, choose: once, opened: () => refresh(),
+    pictureOf: (i) => source.tensors.get(`original/${i}`),
   });
-  const shift = slider({
-    label: "shift all", name: "shift all: added to every latent element", min: setup.shift[0],
-    max: setup.shift[1], step: setup.step, decimals: 1,
-    move: (value) => change({ shift: round6(value) }), rest: settle,
+  const own = setup.plain || !source.own ? null : ownPicture({
+    shape: setup.image_shape, where: source.own.where,
+    add: (pixels) => {
+      const face = source.own.add(pixels);
+      if (face !== undefined) once({ image: face, origin: "image", sample: 0 });
+    },
   });
   const draws = { prior: ["N(0, I)", ""], density: ["fitted density", "the "] };
   const drawButtons = Object.entries(draws).filter(([origin]) => setup.origins.includes(origin))
@@ -117,55 +110,20 @@ export function latentView(el, source) {
   cloudButton.disabled = !clouds;
   const undo = button("Undo", () => travel(steps.undo()));
   const redo = button("Redo", () => travel(steps.redo()));
-  const reset = button("Reset", () => once({
-    origin: "image", sample: 0, step: 0, moves: {}, shift: 0, edits: [],
-  }));
-  reset.classList.add("course-reset");
+  const reset = button("Reset", () => once(untouched(choice)));
   const guide = setup.plain ? null : tour(() => root, () => ({
     setup, choice, mapped: atlases().some(Boolean),
   }));
-  const elementRows = make("div", { class: "course-sliders" });
-  const rows = new Map();
   const list = elementList({
-    count: setup.elements, models: setup.models, atlases, add: addElement,
+    count: setup.elements, models: setup.models, atlases, plain: setup.plain,
+    add: (key) => sliders.add(key),
     changed: () => {
-      nameRows();
+      sliders.name();
       refresh();
     },
   });
+  const sliders = codeSliders({ ...hands, say, atlas: list.atlas });
 
-  function elementRow(element) {
-    const row = slider({
-      label: `element ${element}`, min: setup.values[0], max: setup.values[1], step: setup.step,
-      decimals: 1, move: (value) => setElement(element, value), rest: settle,
-    });
-    row.band = make("i", { class: "course-band", hidden: true });
-    row.track.append(row.band);
-    row.cost = make("small", { class: "course-cost" });
-    row.element.append(
-      button("\u21ba", () => forget(element), `element ${element} back to its own value`),
-      button("\u00d7", () => hide(element), `remove the slider of element ${element}`),
-      row.cost,
-    );
-    return row;
-  }
-  function showRows() {
-    const before = [...rows.keys()].join();
-    if (before === choice.elements.join()) return;
-    const there = new Map(rows);
-    rows.clear(); // and in the order of the choice again
-    for (const element of choice.elements) rows.set(element, there.get(element) ?? elementRow(element));
-    const held = elementRows.contains(document.activeElement) ? document.activeElement : null;
-    elementRows.replaceChildren(...Array.from(rows.values(), (row) => row.element));
-    held?.focus();
-    nameRows();
-  }
-  function nameRows() {
-    for (const [element, row] of rows) {
-      row.title.textContent = shortName(list.atlas(), element);
-      row.title.title = describe(list.atlas(), element);
-    }
-  }
   function showHistory() {
     undo.disabled = !steps.canUndo;
     redo.disabled = !steps.canRedo;
@@ -175,7 +133,7 @@ export function latentView(el, source) {
 
   const message = make("p", { class: "course-message", role: "alert" });
   const spoken = make("p", { class: "course-hidden", role: "status" });
-  const code = copyable("Python for the edited picture");
+  const code = codeBox();
   const models = setup.models.map((name, m) => modelRow(name, m));
   const more = make("div", { class: "course-more" },
     ...models.flatMap(({ cloud }) => cloud?.element ?? []));
@@ -188,10 +146,11 @@ export function latentView(el, source) {
     const pictures = make("div", { class: "course-pictures" }, ...figures);
     const numbers = make("p", { class: "course-numbers" });
     const note = make("span", { class: "course-note" });
-    const element = make("section", { "aria-label": name },
-      make("h3", {}, name, " ", note), pictures, numbers);
+    const near = setup.plain ? null : nearFace(source, name, m);
+    const element = make("section", { "aria-label": name }, make("h3", {}, name, " ", note),
+      pictures, make("div", { class: "course-told" }, ...(near ? [near.canvas] : []), numbers));
     const cloud = setup.posteriors[m] ? cloudStrip(name, setup.shape, strip, refresh) : null;
-    return { name, m, canvases, captions, pictures, numbers, note, element, cloud, map: null };
+    return { name, m, canvases, captions, pictures, numbers, note, element, cloud, near, map: null };
   }
   function addMap(row) {
     const facts = source.facts[row.m].atlas;
@@ -202,41 +161,46 @@ export function latentView(el, source) {
       go: (place) => {
         if (!row.place) return; // the kernel has yet to say where the code is
         list.show(row.m);
-        const move = choice.moves[row.name] ?? [0, 0];
-        const moved = place.map((value, axis) => round6(move[axis] + value - row.place[axis]));
-        change({ moves: { ...choice.moves, [row.name]: moved } });
+        change(walked(row, place));
       },
     });
     row.pictures.append(make("figure", {}, make("figcaption", {}, "map of codes"), row.map.canvas));
   }
 
+  /** What takes a model's code to a place of its map; the move is scaled with the code. */
+  function walked(row, place) {
+    const move = choice.moves[row.name] ?? [0, 0];
+    const moved = place.map((value, axis) =>
+      round6(move[axis] + (value - row.place[axis]) / (choice.scale || 1)));
+    return { moves: { ...choice.moves, [row.name]: moved } };
+  }
+
   // Made when the kernel has said whose decoders are here; the others cannot be drawn in the browser.
   let ends = null;
+  let grid = null;
   function addTraversal() {
     const here = models.filter(({ m }) => source.facts[m].layers);
     if (ends || !here.length || setup.plain) return;
     ends = traversal({
+      source,
       models: here,
-      shape: setup.shape,
-      values(m, element) {
-        const codes = tensorOf(m)("atlas/codes");
-        if (!codes) return setup.values;
-        const n = tensorOf(m)("atlas/mean").length;
-        const of = Float32Array.from({ length: codes.length / n }, (_, i) => codes[i * n + element]);
-        return [Math.min(...of), Math.max(...of)];
-      },
-      pictureOf(m, element, value) {
-        const tensor = tensorOf(m);
-        const { code, first } = edited(choice, setup.models[m], tensor);
-        const column = tensor(`column/${element}`);
-        const at = first.map((sum, i) => sum + (value - code[element]) * column[i]);
-        return toImage(decode(source.facts[m].layers, tensor, at));
-      },
-      set: (element, value) => setElement(element, Math.round(100 * value) / 100),
+      choice: () => choice,
+      set: (key, value) => sliders.set(key, Math.round(100 * value) / 100),
       rest: settle,
       opened: refresh,
     });
     more.append(ends.element);
+    const mapped = here.filter(({ m }) => source.facts[m].atlas);
+    if (!mapped.length) return;
+    grid = lattice({
+      source, rows: mapped, opened: refresh,
+      there: (row, place) => ({ ...choice, ...walked(row, place) }),
+      go: (row, place) => {
+        list.show(row.m);
+        once(walked(row, place));
+      },
+    });
+    more.append(grid.element);
   }
 
   // A picture a frame: the first move is decoded at once, the others of that frame when it ends
@@ -257,44 +221,33 @@ export function latentView(el, source) {
     late = false;
     source.changed(choice);
     showChoice();
-    const request = missing();
-    if (request) source.want(request);
+    const cloud = models.some((row) => row.cloud?.element.open) ? strip : 0;
+    const request = missing(source, choice, cloud);
     for (const row of models) paint(row, !request);
+    ask(request);
+    faces?.show(choice);
     if (source.facts) addTraversal();
-    ends?.choose(choice.elements);
-    if (ends?.element.open && !request && choice.elements.length) ends.show();
+    ends?.choose(sliders.keys());
+    if (ends?.element.open && !request && sliders.keys().length) ends.show();
+    if (request) grid?.stop();
+    else grid?.show(choice);
+    if (complete && same(heard, choice)) return; // a picture beside the others has come
     clearTimeout(resting);
     resting = setTimeout(atRest, REST);
   }
-
-  function missing() {
-    if (!source.facts) return { models: true, columns: choice.elements, bases: bases() };
-    const has = (base) => setup.models.every((_, m) =>
-      source.tensors.has(`${m}/base/${base.join("/")}/code`) ||
-      (base[0] === "posterior" && !setup.posteriors[m]));
-    const travels = source.facts.some(({ layers }) => layers);
-    const columns = travels ? choice.elements.filter((e) => !setup.models.some(
-      (_, m) => source.tensors.has(`${m}/column/${e}`))) : [];
-    const wanted = bases().filter((base) => !has(base));
-    return columns.length + wanted.length ? { models: false, columns, bases: wanted } : null;
-  }
-  function bases() {
-    const wanted = [originOf(choice)];
-    if (sampled(choice)) wanted.push(sampled(choice));
-    if (choice.step) wanted.push(["image", choice.target]);
-    const open = models.some(({ cloud }) => cloud?.element.open);
-    return open && choice.origin === "image" ? [...wanted, ...cloudBases(choice.image, strip)] : wanted;
+  function ask(request) {
+    const pictures = [...faces?.wanted(choice) ?? [], ...models.flatMap(({ near }) => near?.wanted() ?? [])];
+    if (!request && !pictures.length) return;
+    source.want({ models: false, columns: [], bases: [], ...request, pictures });
   }
 
   function showChoice() {
-    showRows();
+    sliders.show();
     image.show(choice.image);
-    target.show(choice.target);
-    step.show(choice.step);
-    shift.show(choice.shift);
+    whole.show(choice);
     back.disabled = choice.origin === "image" && !choice.sample;
     const m = list.model();
-    code.text.textContent = python(choice, setup.models[m], setup.posteriors[m]);
+    code.show(python(choice, setup.models[m], setup.posteriors[m]));
   }
 
   /** Bring a row in line with the choice; `here` says whether all tensors for it are. */
@@ -310,7 +263,7 @@ export function latentView(el, source) {
     }
     const done = same(row.shown, choice);
     for (const canvas of row.canvases) canvas.classList.toggle("course-waiting", !done);
-    row.numbers.textContent = done ? numbers(row) : "Not decoded yet";
+    row.numbers.textContent = done ? changeInWords(row.before, row.after, setup) : "Not decoded yet";
     row.place = null;
     if (!here) return;
     row.note.textContent = [
@@ -323,23 +276,7 @@ export function latentView(el, source) {
     if (spread && done) row.numbers.append(`; ${costs(mean, spread)}`);
     if (atlas) showPlace(row, atlas, tensor, code, spread);
     if (row.cloud) showCloud(row, layers, tensor);
-    if (row.m === list.model()) {
-      for (const [element, slider] of rows) {
-        slider.show(code[element]);
-        showSpread(slider, mean?.[element], spread?.[element]);
-      }
-    }
-  }
-
-  /** The element's cloud behind its slider: the mean, and a deviation to either side. */
-  function showSpread({ input, band, cost }, mean, spread) {
-    band.hidden = spread === undefined;
-    cost.textContent = spread === undefined ? "" : elementCost(mean, spread);
-    if (spread === undefined) return;
-    const [min, max] = [Number(input.min), Number(input.max)];
-    const at = (value) => (Math.min(max, Math.max(min, value)) - min) / (max - min);
-    band.style.setProperty("--from", at(mean - spread));
-    band.style.setProperty("--to", at(mean + spread));
+    if (row.m === list.model()) sliders.paint(code, mean, spread);
   }
 
   function showCloud(row, layers, tensor) {
@@ -373,17 +310,6 @@ export function latentView(el, source) {
     Object.assign(row, { after, shown: of });
   }
 
-  function numbers(row) {
-    const { before, after } = row;
-    const [channels] = setup.shape;
-    const { changed, mean } = pixelChange(before, after, channels, setup.threshold);
-    row.changed = changed;
-    return (
-      `${changed} of ${after.length / channels} pixels change by more than ${setup.threshold} ` +
-      `grey levels; mean change ${mean.toFixed(1)}`
-    );
-  }
-
   function showPlace(row, atlas, tensor, code, spread) {
     addMap(row);
     const at = (z) => place(tensor("atlas/mean"), tensor("atlas/directions"), z);
@@ -394,9 +320,10 @@ export function latentView(el, source) {
     if (setup.plain) return;
     const density = Object.fromEntries(["constant", "means", "rows", "round", "sign"].map(
       (part) => [part, tensor(`density/${part}`)]));
-    const found = verdict(atlas, logDensity(density, code), nearest(tensor("atlas/codes"), code));
+    const near = nearest(tensor("atlas/codes"), code);
+    const found = verdict(atlas, logDensity(density, code), near.distance);
     const where = make("b", { class: found.far ? "course-off" : "" }, found.where);
-    row.numbers.append(". ", where, `: ${found.text}.`);
+    row.numbers.append(". ", where, `: ${found.text}${row.near.at(atlas.collapsed ? -1 : near.index)}.`);
   }
 
   function atRest() {
@@ -406,11 +333,16 @@ export function latentView(el, source) {
         canvas.setAttribute("aria-label", `${row.captions[i]} of ${origin} ${number}, ${row.name}`);
       });
       if (row.place) row.map?.say(row.start, row.place, row.ellipse);
+      row.near?.rest();
     }
     const said = models.map((row) => `${row.name}: ${row.numbers.textContent}`);
     spoken.textContent = [...changes(heard, choice), ...said].join(" ");
     heard = choice;
-    guide?.notice(Math.max(...models.map(({ changed }) => changed ?? 0)));
+    complete = models.every(({ shown }) => same(shown, choice));
+    if (complete) {
+      ask(null);
+      guide?.notice(models);
+    }
     source.rest();
   }
 
@@ -424,10 +356,14 @@ export function latentView(el, source) {
     "aria-label": "Latent explorer" }, make("div", {},
     make("div", { class: "course-controls" },
       image.element,
-      ...(setup.plain ? [] : [make("div", { class: "course-row course-draws" },
-        make("span", {}, "draw"), cloudButton, ...drawButtons, back), target.element, step.element]),
-      shift.element, list.which, elementRows, list.element,
-      make("div", { class: "course-row" }, undo, redo, reset, guide?.control ?? ""),
+      ...(setup.plain ? whole.elements : [
+        make("div", { class: "course-more" }, faces.element, ...(own ? [own.element] : [])),
+        make("div", { class: "course-row course-draws" }, make("span", {}, "draw"), cloudButton,
+          ...drawButtons, back),
+        make("div", { class: "course-towards" }, make("div", {}, ...whole.elements.slice(0, 2)), faces.target),
+        ...whole.elements.slice(2)]),
+      list.which, sliders.element, list.element,
+      make("div", { class: "course-row course-undo" }, undo, redo, reset, guide?.control ?? ""),
       guide?.element ?? ""),
     make("div", { class: "course-models" },
       ...models.map((row) => row.element), more,
@@ -460,12 +396,14 @@ export function latentView(el, source) {
     refresh,
     facts() {
       list.refresh();
-      nameRows();
+      sliders.name();
     },
     say,
     close() {
       cancelAnimationFrame(frame);
       ends?.pause();
+      grid?.stop();
+      own?.close();
       clearTimeout(resting);
       root.remove();
     },

@@ -41,3 +41,12 @@ export function pixelChange(before, after, channels, threshold) {
   }
   return { changed, mean: total / before.length };
 }
+
+/** The same in words; `setup` has the shape and the threshold. */
+export function changeInWords(before, after, { shape: [channels], threshold }) {
+  const { changed, mean } = pixelChange(before, after, channels, threshold);
+  return (
+    `${changed} of ${after.length / channels} pixels change by more than ${threshold} ` +
+    `grey levels; mean change ${mean.toFixed(1)}`
+  );
+}

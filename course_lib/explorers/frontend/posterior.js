@@ -18,10 +18,21 @@ export function costs(mean, spread) {
 }
 
 /** In words: one element of one face. */
-export function elementCost(mean, spread) {
+function elementCost(mean, spread) {
   const [rate] = rates([mean], [spread]);
   if (rate <= SILENT) return "silent for this face: q(z|x) is the prior";
   return `\u00b1\u00a0${spread.toPrecision(2)}, ${rate.toFixed(2)} nats`;
+}
+
+/** An element's cloud behind its slider: the mean, and a deviation to either side. */
+export function showSpread({ input, band, cost }, mean, spread) {
+  band.hidden = spread === undefined;
+  cost.textContent = spread === undefined ? "" : elementCost(mean, spread);
+  if (spread === undefined) return;
+  const [min, max] = [Number(input.min), Number(input.max)];
+  const at = (value) => (Math.min(max, Math.max(min, value)) - min) / (max - min);
+  band.style.setProperty("--from", at(mean - spread));
+  band.style.setProperty("--to", at(mean + spread));
 }
 
 /** Half axes and turn of the cloud on the map at one standard deviation: [[a, b], angle]. */

@@ -1,5 +1,8 @@
 // A guided tour: small tasks, one at a time, that notice when they are done.
 import { button, make } from "./controls.js";
+import { untouched } from "./edits.js";
+import { same } from "./history.js";
+import { pixelChange } from "./pictures.js";
 
 const PART = 1 / 8; // of a picture's pixels that one element is to change
 const OVER = "That was the tour. The Python under the pictures makes them again in a notebook.";
@@ -11,8 +14,6 @@ const OVER = "That was the tour. The Python under the pictures makes them again 
  */
 function tasks({ setup, mapped }) {
   const goal = Math.round(PART * setup.shape[1] * setup.shape[2]);
-  const touched = ({ step, shift, edits, moves, origin, sample }) => step || shift || sample ||
-    edits.length || origin !== "image" || Object.values(moves).flat().some(Boolean);
   return [{
     here: setup.images > 1,
     say: "Choose another face.",
@@ -35,7 +36,7 @@ function tasks({ setup, mapped }) {
     here: mapped,
     say: "Walk on the map of codes: drag the point, or use the arrow keys.",
     at: ".course-map",
-    done: ({ moves }, before) => JSON.stringify(moves) !== JSON.stringify(before.moves),
+    done: ({ moves }, before) => !same(moves, before.moves),
     see: "Where the map is denser, more faces have their codes.",
   }, {
     here: setup.origins.includes("prior"),
@@ -70,8 +71,8 @@ function tasks({ setup, mapped }) {
   }, {
     here: true,
     say: "Press Reset.",
-    at: ".course-reset",
-    done: (now) => !touched(now),
+    at: ".course-undo button:nth-child(3)",
+    done: (now) => same(now, { ...now, ...untouched(now) }),
     see: "",
   }].filter(({ here }) => here);
 }
@@ -136,10 +137,14 @@ export function tour(root, facts) {
     if (event.key === "Escape") end();
   }
 
-  /** The hands are at rest: is the task done? */
-  function notice(most) {
+  /** The hands are at rest, and these are the models' rows: is the task done? */
+  function notice(rows) {
     const task = list[number];
-    if (task?.done(facts().choice, before, most)) next(`\u2713 ${task.see}`);
+    if (!task) return;
+    const { choice, setup: { shape: [channels], threshold } } = facts();
+    const changed = rows.filter(({ after }) => after).map(({ before: first, after }) =>
+      pixelChange(first, after, channels, threshold).changed);
+    if (task.done(choice, before, Math.max(0, ...changed))) next(`\u2713 ${task.see}`);
   }
   return { control, element, notice };
 }

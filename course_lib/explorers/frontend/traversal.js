@@ -1,17 +1,23 @@
-// One element from end to end: a strip of pictures for each model, to play and to save.
+// One slider from end to end: a strip of pictures for each model, to play and to save.
 import { button, make } from "./controls.js";
+import { decode, toImage } from "./decoder.js";
+import { edited } from "./edits.js";
+import { isWay } from "./elements.js";
 import { draw } from "./pictures.js";
+import { FAR, withValue } from "./sliders.js";
 
 const COUNT = 9; // pictures in a strip
 const PERIOD = 4000; // ms from end to end and back
 
 /**
- * A strip to unfold. `models` are the names of those that can be drawn here; `values(m, element)`
- * gives the two ends, `pictureOf(m, element, value)` pixels. Playing calls `set(element, value)`,
- * and `rest()` when it pauses; `opened()` is told when pictures are wanted.
+ * A strip to unfold. `models` are those that can be drawn here, `choice()` what is chosen. Playing
+ * calls `set(key, value)` of an element or a direction, and `rest()` when it pauses; `opened()` is
+ * told when pictures are wanted.
  */
-export function traversal({ models, shape, values, pictureOf, set, rest, opened }) {
-  const which = make("select", { "aria-label": "Element of the traversal", onchange: () => {
+export function traversal({ source, models, choice, set, rest, opened }) {
+  const { shape } = source.setup;
+  const tensorOf = (m) => (key) => source.tensors.get(`${m}/${key}`);
+  const which = make("select", { "aria-label": "Slider of the traversal", onchange: () => {
     pause();
     opened();
   } });
@@ -25,18 +31,39 @@ export function traversal({ models, shape, values, pictureOf, set, rest, opened 
   const element = make("details", { class: "course-cloud", ontoggle: () => {
     if (!element.open) pause();
     opened();
-  } }, make("summary", {}, "One element from end to end"),
+  } }, make("summary", {}, "One slider from end to end"),
   make("div", { class: "course-row" }, which, play, save),
   ...rows.map((row) => make("div", {}, row.text, make("div", { class: "course-strip" }, ...row.canvases))));
   let frame = 0;
 
-  const chosen = () => Number(which.value);
+  let keys = null;
 
-  function choose(elements) {
-    const old = which.value;
-    which.replaceChildren(...elements.map((e) => make("option", { value: e }, `element ${e}`)));
-    which.value = elements.includes(Number(old)) ? old : String(elements[0]);
-    play.disabled = save.disabled = which.disabled = !elements.length;
+  const chosen = () => keys?.[which.selectedIndex];
+  const nameOf = (key) => `${isWay(key) ? "direction" : "element"} ${key}`;
+
+  /** The two ends: of the training codes, where they are known. */
+  function values(m, key) {
+    if (isWay(key)) return [-FAR, FAR];
+    const codes = tensorOf(m)("atlas/codes");
+    if (!codes) return source.setup.values[key];
+    const n = tensorOf(m)("atlas/mean").length;
+    const of = Float32Array.from({ length: codes.length / n }, (_, i) => codes[i * n + key]);
+    return [Math.min(...of), Math.max(...of)];
+  }
+
+  function pictureOf(m, key, value) {
+    const there = { ...choice(), ...withValue(choice(), key, value) };
+    const { first } = edited(there, source.setup.models[m], tensorOf(m));
+    return toImage(decode(source.facts[m].layers, tensorOf(m), first));
+  }
+
+  function choose(next) {
+    if (keys?.join() === next.join()) return;
+    const old = chosen();
+    keys = next;
+    which.replaceChildren(...keys.map((key) => make("option", {}, nameOf(key))));
+    which.selectedIndex = Math.max(0, keys.indexOf(old));
+    play.disabled = save.disabled = which.disabled = !keys.length;
   }
 
   function show() {
@@ -45,9 +72,9 @@ export function traversal({ models, shape, values, pictureOf, set, rest, opened 
       canvases.forEach((canvas, i) => {
         const value = low + (i * (high - low)) / (COUNT - 1);
         draw(canvas, pictureOf(m, chosen(), value), shape);
-        canvas.setAttribute("aria-label", `${name}, element ${chosen()} at ${value.toFixed(2)}`);
+        canvas.setAttribute("aria-label", `${name}, ${nameOf(chosen())} at ${value.toFixed(2)}`);
       });
-      text.textContent = `${name}: element ${chosen()} from ${low.toFixed(2)} to ${high.toFixed(2)}`
+      text.textContent = `${name}: ${nameOf(chosen())} from ${low.toFixed(2)} to ${high.toFixed(2)}`
         .replace(/-/g, "\u2212");
     }
   }
@@ -79,7 +106,7 @@ export function traversal({ models, shape, values, pictureOf, set, rest, opened 
       sheet.getContext("2d").drawImage(canvas, x * width, y * height)));
     sheet.toBlob((blob) => {
       const href = URL.createObjectURL(blob);
-      make("a", { href, download: `element-${chosen()}.png` }).click();
+      make("a", { href, download: `${nameOf(chosen()).replaceAll(" ", "-")}.png` }).click();
       setTimeout(() => URL.revokeObjectURL(href), 1000);
     });
   }

@@ -1,0 +1,105 @@
+// A slider for each chosen element of the code, and for each chosen direction.
+import { button, make, slider } from "./controls.js";
+import { aboutWay, describe, isWay, shortName } from "./elements.js";
+import { showSpread } from "./posterior.js";
+import { typable } from "./typing.js";
+import { round6 } from "./whole.js";
+
+export const FAR = 3; // standard deviations that a direction's slider reaches to either side
+
+/** The part of a choice that changes when an element is set, or codes are moved along a direction. */
+export function withValue(choice, key, value) {
+  const part = isWay(key) ? "directions" : "edits";
+  const pairs = choice[part].map((pair) => [...pair]);
+  const pair = pairs.find(([other]) => other === key);
+  if (pair) pair[1] = value;
+  else pairs.push([key, value]);
+  return { [part]: pairs };
+}
+
+/**
+ * The rows of sliders.
+ *
+ * `change`, `settle` and `choice` are as in whole.js, `say(text)` tells the reader something, and
+ * `atlas()` is that of the model whose code is shown.
+ */
+export function codeSliders({ setup, choice, change, settle, say, atlas }) {
+  const element = make("div", { class: "course-sliders" });
+  const rows = new Map();
+  const keys = () => [...choice().elements, ...choice().directions.map(([way]) => way)];
+
+  const set = (key, value) => change(withValue(choice(), key, round6(value)));
+  function add(key) {
+    if (keys().includes(key)) return;
+    if (keys().length >= setup.most) {
+      say(`At most ${setup.most} sliders fit on the screen: remove one first.`);
+      return;
+    }
+    say("");
+    if (isWay(key)) set(key, 0);
+    else change({ elements: [...choice().elements, key] });
+    settle();
+    show();
+    rows.get(key).input.focus();
+  }
+  const without = (key) => choice().edits.filter(([other]) => other !== key);
+  function forget(key) {
+    if (isWay(key)) set(key, 0);
+    else change({ edits: without(key) });
+    settle();
+  }
+  function remove(key) {
+    if (isWay(key)) change({ directions: choice().directions.filter(([other]) => other !== key) });
+    else change({ edits: without(key), elements: choice().elements.filter((other) => other !== key) });
+    settle();
+  }
+
+  function rowOf(key) {
+    const way = isWay(key);
+    const name = way ? `direction ${key}` : `element ${key}`;
+    const [min, max, step] = way ? [-FAR, FAR, setup.step] : setup.values[key];
+    const row = slider({
+      label: name, name: way ? `${name}, in standard deviations` : undefined, min, max, step,
+      decimals: Math.round(-Math.log10(step)), move: (value) => set(key, value), rest: settle,
+    });
+    typable(row, { name, set: (value) => set(key, value), rest: settle });
+    row.band = make("i", { class: "course-band", hidden: true });
+    row.track.append(row.band);
+    row.cost = make("small", { class: "course-cost" });
+    row.element.append(
+      button("\u21ba", () => forget(key), way ? `${name} back to 0` : `${name} back to its own value`),
+      button("\u00d7", () => remove(key), `remove the slider of ${name}`),
+      row.cost,
+    );
+    return row;
+  }
+
+  /** Bring the rows in line with the choice. */
+  function show() {
+    if ([...rows.keys()].join() === keys().join()) return;
+    const there = new Map(rows);
+    rows.clear(); // and in the order of the choice again
+    for (const key of keys()) rows.set(key, there.get(key) ?? rowOf(key));
+    const held = element.contains(document.activeElement) ? document.activeElement : null;
+    element.replaceChildren(...Array.from(rows.values(), (row) => row.element));
+    held?.focus();
+    name();
+  }
+  function name() {
+    for (const [key, row] of rows) {
+      row.title.textContent = shortName(atlas(), key);
+      row.title.title = describe(atlas(), key) + (isWay(key) ? "; in standard deviations" : "");
+      if (isWay(key)) row.cost.textContent = aboutWay(atlas(), key);
+    }
+  }
+
+  /** Show the numbers of a code; of a face's posterior, its mean and spread too. */
+  function paint(code, mean, spread) {
+    const along = new Map(choice().directions);
+    for (const [key, row] of rows) {
+      row.show(isWay(key) ? along.get(key) : code[key]);
+      if (!isWay(key)) showSpread(row, mean?.[key], spread?.[key]);
+    }
+  }
+  return { element, keys, set, add, show, name, paint };
+}
