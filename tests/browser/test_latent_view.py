@@ -591,6 +591,26 @@ def test_the_code_shown_makes_the_picture_shown(explorer, page, model, name):
     explorer.get_by_label("Sliders and Python show the code of").select_option("AE")
 
 
+def test_a_tour_beside_the_notebook(explorer, page):
+    start = explorer.get_by_role("button", name="Tour: small tasks")
+    tour = explorer.get_by_role("group", name="Tour", exact=True)
+    start.press("Enter")
+    assert "Task 1 of 10" in tour.inner_text()
+    slider(explorer, "face").press("ArrowRight")
+    tour.get_by_text("Task 2 of 10").wait_for()
+    panel = page.locator(".jp-NotebookPanel-notebook").bounding_box()
+    assert explorer.bounding_box()["height"] < panel["height"]
+    slider(explorer, "element 3").press("Escape")
+    assert tour.inner_text() == ""
+    assert slider(explorer, "element 3").evaluate("e => e === document.activeElement")
+    other = page.locator(".course-explorer").nth(1)  # decoded by the kernel, without a map
+    other.get_by_role("button", name="Tour: small tasks").click()
+    slider(other, "face").press("ArrowRight")
+    other.get_by_text("Task 2 of 8").wait_for()
+    other.get_by_role("button", name="End the tour (Escape)").click()
+    slider(other, "face").press("Home")
+
+
 def test_two_explorers_do_not_disturb_each_other(explorer, page):
     other = page.locator(".course-explorer").nth(1)
     first, second = shown(explorer), shown(other)

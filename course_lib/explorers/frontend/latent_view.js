@@ -1,8 +1,7 @@
 // The latent explorer's view. It knows of no kernel: `source` brings what it wants (see
 // latent_explorer.js, where that is the kernel, and demo.js, where it is a file).
 import { logDensity, nearest, place, verdict } from "./atlas.js";
-import { codeBox } from "./code.js";
-import { button, make, ownKeys, slider } from "./controls.js";
+import { button, copyable, make, ownKeys, slider } from "./controls.js";
 import { decode, toImage } from "./decoder.js";
 import { baseOf, changes, edited, originOf, python, untouched } from "./edits.js";
 import { elementList } from "./elements.js";
@@ -15,6 +14,7 @@ import { ownPicture } from "./own_picture.js";
 import { changeInWords, difference, draw } from "./pictures.js";
 import { cloudStrip, costs, ellipse } from "./posterior.js";
 import { codeSliders } from "./sliders.js";
+import { tour } from "./tour.js";
 import { traversal } from "./traversal.js";
 import { missing } from "./wants.js";
 import { round6, wholeControls } from "./whole.js";
@@ -110,6 +110,10 @@ export function latentView(el, source) {
   const undo = button("Undo", () => travel(steps.undo()));
   const redo = button("Redo", () => travel(steps.redo()));
   const reset = button("Reset", () => once(untouched(choice)));
+  reset.classList.add("course-reset");
+  const guide = setup.plain ? null : tour(() => root, () => ({
+    setup, choice, mapped: atlases().some(Boolean),
+  }));
   const list = elementList({
     count: setup.elements, models: setup.models, atlases, plain: setup.plain,
     add: (key) => sliders.add(key),
@@ -129,7 +133,7 @@ export function latentView(el, source) {
 
   const message = make("p", { class: "course-message", role: "alert" });
   const spoken = make("p", { class: "course-hidden", role: "status" });
-  const code = codeBox();
+  const code = copyable("Python for the edited picture");
   const models = setup.models.map((name, m) => modelRow(name, m));
   const more = make("div", { class: "course-more" },
     ...models.flatMap(({ cloud }) => cloud?.element ?? []));
@@ -243,7 +247,7 @@ export function latentView(el, source) {
     whole.show(choice);
     back.disabled = choice.origin === "image" && !choice.sample;
     const m = list.model();
-    code.show(python(choice, setup.models[m], setup.posteriors[m]));
+    code.text.textContent = python(choice, setup.models[m], setup.posteriors[m]);
   }
 
   /** Bring a row in line with the choice; `here` says whether all tensors for it are. */
@@ -259,7 +263,7 @@ export function latentView(el, source) {
     }
     const done = same(row.shown, choice);
     for (const canvas of row.canvases) canvas.classList.toggle("course-waiting", !done);
-    row.numbers.textContent = done ? changeInWords(row.before, row.after, setup) : "Not decoded yet";
+    row.numbers.textContent = done ? changeInWords(row, setup) : "Not decoded yet";
     row.place = null;
     if (!here) return;
     row.note.textContent = [
@@ -336,6 +340,7 @@ export function latentView(el, source) {
     heard = choice;
     complete = models.every(({ shown }) => same(shown, choice));
     if (complete) ask(null);
+    guide?.notice(Math.max(...models.map(({ changed }) => changed ?? 0)));
     source.rest();
   }
 
@@ -356,7 +361,8 @@ export function latentView(el, source) {
         make("div", { class: "course-towards" }, make("div", {}, ...whole.elements.slice(0, 2)), faces.target),
         ...whole.elements.slice(2)]),
       list.which, sliders.element, list.element,
-      make("div", { class: "course-row" }, undo, redo, reset)),
+      make("div", { class: "course-row" }, undo, redo, reset, guide?.control ?? ""),
+      guide?.element ?? ""),
     make("div", { class: "course-models" },
       ...models.map((row) => row.element), more,
       code.element,
