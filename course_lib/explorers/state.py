@@ -123,12 +123,9 @@ class ExplorerState(HasTraits):
 
     def reset(self) -> None:
         """Back to the image, with nothing done to its code; the sliders stay."""
-        self.choice = {
-            **self.choice,
-            **{"origin": "image", "sample": 0, "step": 0.0, "moves": {}, "edits": []},
-            **{"scale": 1.0, "shift": 0.0, "noise": 0.0},
-            "directions": [[name, 0.0] for name in self.directions],
-        }
+        done = {"origin": "image", "sample": 0, "step": 0.0, "moves": {}, "edits": []}
+        done |= {"scale": 1.0, "shift": 0.0, "noise": 0.0}
+        self.choice |= done | {"directions": [[name, 0.0] for name in self.directions]}
 
     @property
     def choice(self) -> dict:

@@ -296,7 +296,10 @@ def test_the_map_decoded_shows_what_a_step_leads_to(opened, explorer, page):
     assert np.abs(here - decoded(explorer, "VAE", edits=edits, moves={"VAE": move})).max() <= 1
 
 
-def test_the_map_decoded_by_keyboard(opened, explorer, page):
+@pytest.mark.parametrize("scaled", [False, True])
+def test_the_map_decoded_by_keyboard(opened, explorer, page, scaled):
+    if scaled:  # with the code, a walk on the map is scaled
+        slider(opened, "scale all: times every latent element").press("PageUp")
     opened.get_by_text("The map, decoded").press("Enter")
     page.wait_for_timeout(1500)
     grid = lattice(opened)

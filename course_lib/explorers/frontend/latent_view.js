@@ -1,8 +1,7 @@
 // The latent explorer's view. It knows of no kernel: `source` brings what it wants (see
 // latent_explorer.js, where that is the kernel, and demo.js, where it is a file).
 import { logDensity, nearest, place, verdict } from "./atlas.js";
-import { codeBox } from "./code.js";
-import { button, make, ownKeys, slider } from "./controls.js";
+import { button, copyable, make, ownKeys, slider } from "./controls.js";
 import { decode, toImage } from "./decoder.js";
 import { baseOf, changes, edited, originOf, python, untouched } from "./edits.js";
 import { elementList } from "./elements.js";
@@ -111,6 +110,7 @@ export function latentView(el, source) {
   const undo = button("Undo", () => travel(steps.undo()));
   const redo = button("Redo", () => travel(steps.redo()));
   const reset = button("Reset", () => once(untouched(choice)));
+  reset.classList.add("course-reset");
   const guide = setup.plain ? null : tour(() => root, () => ({
     setup, choice, mapped: atlases().some(Boolean),
   }));
@@ -133,7 +133,7 @@ export function latentView(el, source) {
 
   const message = make("p", { class: "course-message", role: "alert" });
   const spoken = make("p", { class: "course-hidden", role: "status" });
-  const code = codeBox();
+  const code = copyable("Python for the edited picture");
   const models = setup.models.map((name, m) => modelRow(name, m));
   const more = make("div", { class: "course-more" },
     ...models.flatMap(({ cloud }) => cloud?.element ?? []));
@@ -247,7 +247,7 @@ export function latentView(el, source) {
     whole.show(choice);
     back.disabled = choice.origin === "image" && !choice.sample;
     const m = list.model();
-    code.show(python(choice, setup.models[m], setup.posteriors[m]));
+    code.text.textContent = python(choice, setup.models[m], setup.posteriors[m]);
   }
 
   /** Bring a row in line with the choice; `here` says whether all tensors for it are. */
@@ -263,7 +263,7 @@ export function latentView(el, source) {
     }
     const done = same(row.shown, choice);
     for (const canvas of row.canvases) canvas.classList.toggle("course-waiting", !done);
-    row.numbers.textContent = done ? changeInWords(row.before, row.after, setup) : "Not decoded yet";
+    row.numbers.textContent = done ? changeInWords(row, setup) : "Not decoded yet";
     row.place = null;
     if (!here) return;
     row.note.textContent = [
@@ -341,7 +341,7 @@ export function latentView(el, source) {
     complete = models.every(({ shown }) => same(shown, choice));
     if (complete) {
       ask(null);
-      guide?.notice(models);
+      guide?.notice(Math.max(...models.map(({ changed }) => changed)));
     }
     source.rest();
   }
@@ -363,7 +363,7 @@ export function latentView(el, source) {
         make("div", { class: "course-towards" }, make("div", {}, ...whole.elements.slice(0, 2)), faces.target),
         ...whole.elements.slice(2)]),
       list.which, sliders.element, list.element,
-      make("div", { class: "course-row course-undo" }, undo, redo, reset, guide?.control ?? ""),
+      make("div", { class: "course-row" }, undo, redo, reset, guide?.control ?? ""),
       guide?.element ?? ""),
     make("div", { class: "course-models" },
       ...models.map((row) => row.element), more,

@@ -6,7 +6,8 @@ import { cloudBases } from "./posterior.js";
 export function missing(source, choice, cloud) {
   const { setup, facts, tensors } = source;
   const bases = [originOf(choice)];
-  if (!setup.plain) bases.push(noiseOf(choice)); // before it is asked for: a move waits for nobody
+  // Before there is any noise, too: its slider's first move waits for nobody.
+  if (!setup.plain || choice.noise) bases.push(noiseOf(choice));
   if (sampled(choice)) bases.push(sampled(choice));
   if (choice.step) bases.push(["image", choice.target]);
   if (cloud && choice.origin === "image") bases.push(...cloudBases(choice.image, cloud));
