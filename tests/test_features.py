@@ -8,9 +8,10 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from course_lib.datasets import Splits, faces
+from course_lib.datasets import Splits, faces, resized
 from course_lib.evaluation import features
 from course_lib.evaluation.features import FactorReader, factor_reader, pixel_pca
+from course_lib.transforms import face_transform
 
 
 def test_pixel_pca_is_scikit_learns():
@@ -45,7 +46,7 @@ def test_the_reader_reads_new_faces_and_is_cached(drawn, tmp_path):
         assert r2[faces.FACTORS.index(name)] > 0.8, name
     assert reader.embed(x).shape == (100, 64)
 
-    file = tmp_path / "models" / "factor_reader.safetensors"
+    file = tmp_path / "models" / "factor_reader_64.safetensors"
     written = file.stat().st_mtime_ns
     again = factor_reader(drawn, epochs=8, root=tmp_path)
     assert file.stat().st_mtime_ns == written
@@ -70,13 +71,17 @@ def test_other_pictures_of_the_same_factors_make_another_reader(drawn, tmp_path)
             "lr_scheduler.OneCycleLR(optimizer, 2e-3",
             True,
         ),
-        ("nn.Conv2d(3, 32, 4, stride=4),", "nn.Conv2d(3, 32, 4, stride=4, bias=False),", True),
+        (
+            "nn.Conv2d(32, 64, 3, stride=2, padding=1),",
+            "nn.Conv2d(32, 64, 3, 2, 1, bias=False),",
+            True,
+        ),
     ],
     ids=["comment", "docstring", "elsewhere", "training", "network"],
 )
 def test_what_changes_the_readers_numbers_trains_another(drawn, tmp_path, old, new, trained_again):
     factor_reader(drawn, epochs=1, root=tmp_path)
-    file = tmp_path / "models" / "factor_reader.safetensors"
+    file = tmp_path / "models" / "factor_reader_64.safetensors"
     written = file.stat().st_mtime_ns
     edited = tmp_path / "edited.py"
     source = Path(features.__file__).read_text(encoding="utf-8")
@@ -96,6 +101,19 @@ def test_the_reader_wants_whole_faces():
         for use in (FactorReader(), FactorReader().embed):
             with pytest.raises(ValueError, match="whole faces"):
                 use(part)
+
+
+def test_a_reader_of_small_faces_reads_them_and_no_others(drawn, tmp_path):
+    small = resized(drawn, face_transform(crop=None, size=(16, 16)))
+    reader = factor_reader(small, epochs=8, root=tmp_path)
+    x, truth = 2 * small.test.float() / 255 - 1, drawn.factors["test"]
+    r2 = 1 - (reader(x) - truth).square().mean(0) / truth.var(0)
+    assert r2[faces.FACTORS.index("tilt")] > 0.7
+    with pytest.raises(ValueError, match=r"expects \(batch, 3, 16, 16\)"):
+        reader(2 * drawn.test.float() / 255 - 1)
+    odd = resized(drawn, face_transform(crop=None, size=(12, 12)))
+    with pytest.raises(ValueError, match="multiple of 8"):
+        factor_reader(odd, root=tmp_path)
 
 
 def test_the_reader_needs_factors(drawn):

@@ -285,6 +285,14 @@ def test_a_whole_figure_may_not_be_much_darker(stored, levels, same):
     assert (message is None) == same
 
 
+def test_the_whole_figure_has_a_limit_of_its_own(stored):
+    before, after = png(stored, "figure"), png(stored, "noise")
+    assert figure_difference(before, after, Tolerance(figure=500)) is None
+    message = figure_difference(before, after, Tolerance(figure=500, overall=3))
+    assert message.endswith("(allowed: 3)")
+    assert figure_difference(before, before, Tolerance(overall=0)) is None
+
+
 def test_a_figure_inside_html_is_compared(stored, tmp_path):
     def page(name):
         code = outputs(stored, name)[0].data["image/png"].strip()

@@ -50,35 +50,43 @@ class FactorReader(nn.Module):
 
     `embed` gives its last hidden layer, the features for a Fréchet distance; ``forward`` the
     factors. Made by `factor_reader`. Both raise ValueError for pictures of another shape.
+
+    Parameters
+    ----------
+    size : int
+        Height and width of the pictures, a multiple of 8: the first layer looks at 8 × 8 patches,
+        which overlap by a pixel.
+    factors : int
     """
 
-    def __init__(self, factors: int = 16):
+    def __init__(self, size: int = 64, factors: int = 16):
         super().__init__()
+        self.size, patch = size, size // 8
         self.body = nn.Sequential(
-            nn.Conv2d(3, 32, 4, stride=4),
+            nn.Conv2d(3, 32, patch + 2, stride=patch, padding=1),
             nn.ReLU(),
             nn.Conv2d(32, 64, 3, stride=2, padding=1),
             nn.ReLU(),
             nn.Flatten(),
-            nn.Linear(64 * 8 * 8, 64),
+            nn.Linear(64 * 4 * 4, 64),
             nn.ReLU(),
         )
         self.head = nn.Linear(64, factors)
 
     @torch.no_grad()
     def embed(self, x: Tensor) -> Tensor:
-        """Whole faces (n, 3, 64, 64) in [-1, 1] to features (n, 64)."""
+        """Whole faces (n, 3, size, size) in [-1, 1] to features (n, 64)."""
         return torch.cat([self._hidden(part) for part in x.split(BATCH)])
 
     def forward(self, x: Tensor) -> Tensor:
-        """Whole faces (n, 3, 64, 64) in [-1, 1] to factors (n, 16), about 0 to 1."""
+        """Whole faces (n, 3, size, size) in [-1, 1] to factors (n, 16), about 0 to 1."""
         return self.head(self._hidden(x))
 
     def _hidden(self, x: Tensor) -> Tensor:
-        if x.shape[1:] != (3, 64, 64):
+        if x.shape[1:] != (3, self.size, self.size):
             raise ValueError(
-                f"The factor reader got shape {tuple(x.shape)}, but expects (batch, 3, 64, 64): "
-                "pass whole faces, as face_transform(crop=None) gives them."
+                f"The factor reader got shape {tuple(x.shape)}, but expects (batch, 3, "
+                f"{self.size}, {self.size}): pass whole faces of the size that it was trained on."
             )
         return self.body(x)
 
@@ -87,14 +95,16 @@ def factor_reader(faces: Splits, *, epochs: int = 6, root: Path | None = None) -
     """Train a `FactorReader`, or read the one that was trained before.
 
     It has a loop of its own: `training.fit` shows a network pictures only, and a network that is
-    to be told the answers is no subject of this course. On new faces it reads colours, light, hair
-    and tilt almost exactly, but only half of the variance of jaw, eye size and gaze: its features
-    see less of these.
+    to be told the answers is no subject of this course. On new faces of 16×16 pixels it reads
+    colours, light, hair and tilt almost exactly, but a quarter or less of the variance of jaw, eye
+    size, gaze and smile: its features see less of these.
 
     Parameters
     ----------
     faces : Splits
-        ``datasets.load("faces")``, with factors.
+        ``datasets.load("faces")``, with factors, or these made smaller by `datasets.resized`; at
+        the size that is to be read. A reader of large faces, shown small ones enlarged, reads
+        half as many factors.
     epochs : int
         Passes over the training set.
     root : path, optional
@@ -107,23 +117,29 @@ def factor_reader(faces: Splits, *, epochs: int = 6, root: Path | None = None) -
     Raises
     ------
     ValueError
-        If the factors of the faces are not known.
+        If the factors of the faces are not known, or their size is no multiple of 8.
     """
     if faces.factors is None:
         raise ValueError(
             "factor_reader needs pictures with known factors: pass datasets.load('faces')."
         )
     images, factors = faces.train, faces.factors["train"]
+    if images.shape[-1] % 8:
+        raise ValueError(
+            f"factor_reader got pictures of {images.shape[-1]} pixels a side, but expects a "
+            "multiple of 8: pass datasets.resized(faces, face_transform(crop=None, size=(16, 16)))."
+        )
     recipe = fingerprint(_train, images, factors, epochs)  # another renderer, other pictures
-    path = (root or data_folder()) / "models" / "factor_reader.safetensors"
-    reader = FactorReader(factors.shape[1])
+    size = images.shape[-1]
+    path = (root or data_folder()) / "models" / f"factor_reader_{size}.safetensors"
+    reader = FactorReader(size, factors.shape[1])
     reader.load_state_dict(load_or_make(path, recipe, lambda: _train(images, factors, epochs)))
     return reader.eval().requires_grad_(False)
 
 
 def _train(images: Tensor, factors: Tensor, epochs: int) -> dict[str, Tensor]:
     with own_random_numbers(seed=0):
-        reader = FactorReader(factors.shape[1])
+        reader = FactorReader(images.shape[-1], factors.shape[1])
         steps = epochs * -(-len(images) // 64)
         optimizer = torch.optim.Adam(reader.parameters(), fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, steps)

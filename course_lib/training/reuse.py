@@ -62,16 +62,20 @@ def fit_or_load(
         )
     asked = signature(fit).bind(model, objective, data, epochs=epochs, **settings)
     asked.apply_defaults()
-    with own_random_numbers(asked.arguments["seed"]):
-        network = model if isinstance(model, nn.Module) else model()
-    settled = identity(network, **asked.arguments) | {"epochs": epochs}
+
+    def build() -> nn.Module:
+        with own_random_numbers(asked.arguments["seed"]):
+            return model if isinstance(model, nn.Module) else model()
+
+    # Not kept: `fit` builds one too, and a large network would be in memory twice.
+    settled = identity(build(), **asked.arguments) | {"epochs": epochs}
     path = data_folder() / "models" / f"{name}-{fingerprint(settled)}.safetensors"
 
     def kept() -> State | None:
         """The run, if it is there and finished; Mismatch if its file is damaged."""
         if not (path.exists() and checkpoints.is_finished(path)):
             return None
-        state = checkpoints.load(path, network)
+        state = checkpoints.load(path, build)
         # A bar where one would have run: no output that depends on what lies in a folder.
         style = f"{name}: trained before, its weights are read: {{percentage:3.0f}}%|{{bar}}|"
         shown = asked.arguments["progress"]
