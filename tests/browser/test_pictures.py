@@ -333,13 +333,15 @@ def test_the_map_is_decoded_only_while_it_is_open_and_at_rest(opened, page):
     page.wait_for_timeout(REST)
     assert page.evaluate("drawn") == 0
     opened.get_by_text("The map, decoded").click()
-    page.wait_for_timeout(1500)
+    page.wait_for_function("() => drawn >= 2 * 49")
+    page.wait_for_timeout(300)
     assert page.evaluate("drawn") == 2 * 49
     for _ in range(5):
         slider(opened, "element 3").press("ArrowRight")
         page.wait_for_timeout(20)
     assert page.evaluate("drawn") == 2 * 49
-    page.wait_for_timeout(1500)
+    page.wait_for_function("() => drawn >= 4 * 49")
+    page.wait_for_timeout(300)
     assert page.evaluate("drawn") == 4 * 49
 
 
