@@ -56,6 +56,12 @@ def test_the_map_has_the_principal_directions(atlas):
     assert atlas.mean.abs().max() < 0.3
 
 
+def test_it_remembers_whose_codes_it_keeps(atlas):
+    codes = normal(1500, [3.0, 2.0, 0.5, 1.0])
+    assert len(atlas.numbers) == MOST
+    assert torch.equal(codes[atlas.numbers], atlas.codes)
+
+
 def test_the_picture_is_dense_where_codes_are(atlas):
     assert atlas.picture.shape == (48, 48)
     assert atlas.picture.max() == 255

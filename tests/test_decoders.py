@@ -84,6 +84,48 @@ def test_what_cannot_travel():
     assert not decoders.can_travel(nn.Linear(2, 3))
 
 
+def test_an_encoder_by_its_layers_gives_the_code(model):
+    x = 2 * torch.rand(4, *SHAPE, generator=torch.Generator().manual_seed(2)) - 1
+    assert decoders.encoder_can_travel(model, SHAPE)
+    weights, found = decoders.weights(model, torch.float32, "encoder"), x.flatten(1)
+    for number, kind in enumerate(decoders.layers(model, "encoder"), start=1):
+        if kind == "linear":
+            found = found @ weights[f"{number}/weight"] + weights[f"{number}/bias"]
+        else:
+            found = {"relu": torch.relu}[kind](found)
+    encoded = model.encode(x)
+    if not isinstance(encoded, torch.Tensor):
+        encoded = torch.cat([encoded.mean, 2 * encoded.stddev.log()], dim=1)
+    assert torch.allclose(found, encoded, atol=1e-5)
+
+
+def test_an_encoder_that_cannot_travel():
+    torch.manual_seed(0)
+
+    class Centred(FullyConnectedVAE):
+        def encode(self, x):
+            return super().encode(x - 0.25)  # more than its layers
+
+    class Squared(FullyConnectedVAE):
+        def encode(self, x):
+            mean, spread = self.encoder(x.flatten(1)).chunk(2, dim=1)
+            return torch.distributions.Normal(mean, spread.square() + 0.1)
+
+    assert not decoders.encoder_can_travel(Centred(SHAPE, HIDDEN, LATENT), SHAPE)
+    assert not decoders.encoder_can_travel(Squared(SHAPE, HIDDEN, LATENT), SHAPE)
+    model = FullyConnectedVAE(SHAPE, HIDDEN, LATENT)
+    assert not decoders.encoder_can_travel(model, (3, 6, 6))
+    model.encoder[1] = nn.LeakyReLU()
+    assert not decoders.encoder_can_travel(model, SHAPE)
+
+
+def test_the_whole_first_layer_decodes_any_code(model):
+    codes = torch.randn(3, LATENT, generator=torch.Generator().manual_seed(2))
+    whole = decoders.whole_first(model)
+    found = codes @ whole["0/weight"] + whole["0/bias"]
+    assert torch.allclose(found, decoders.first(model, codes), atol=1e-5)
+
+
 @pytest.mark.parametrize("limit", [0.05, 3, 9.5, 60])
 def test_what_differs_far_out_only_cannot_travel(limit):
     """The sliders go to ±10, the shift adds 5, and Python sets any number."""

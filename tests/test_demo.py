@@ -95,7 +95,7 @@ def test_every_tensor_the_view_can_ask_for_is_there(explorer, folder):
     bases += [(origin, i) for origin in ("prior", "density") for i in range(DRAWS)]
     bases += [("prior", 1000 + i) for i in range(DRAWS)]  # noise
     bases += [("posterior", i, n) for i in range(IMAGES) for n in range(1, DRAWS + 1)]
-    asked = [{"models": True, "columns": [], "bases": []}]
+    asked = [{"models": True, "alone": True, "columns": [], "bases": []}]
     columns = [*range(LATENT), *explorer.state.names]
     asked += [{"models": False, "columns": [column], "bases": []} for column in columns]
     asked += [{"models": False, "columns": [], "bases": [base]} for base in bases]
@@ -112,6 +112,31 @@ def test_every_tensor_the_view_can_ask_for_is_there(explorer, folder):
     assert [fact["layers"] for fact in data["facts"]] == [["tanh"], ["relu", "linear", "tanh"]]
     assert len(data["facts"][1]["atlas"]["tracks"]) == LATENT
     assert len(data["facts"][1]["atlas"]["directions"]) == len(explorer.state.names) == 20
+
+
+def test_the_encoders_go_along_and_no_kernel_gets_them(explorer, folder):
+    data = data_of(folder)
+    tensors = safetensors.torch.load(base64.b64decode(data["tensors"]))
+    assert [fact["encoder"] for fact in data["facts"]] == [
+        ["linear", "relu"],
+        ["linear", "relu", "linear"],
+    ]
+    weight = explorer.models["VAE"].encoder[2].weight
+    assert torch.equal(tensors["1/encoder/3/weight"], weight.T.half())
+    assert tensors["1/encoder/3/bias"].dtype == torch.float32
+    assert torch.equal(tensors["1/0/bias"], explorer.models["VAE"].decoder[0].bias)
+    _, in_lab = explorer.parts({"models": True, "columns": [], "bases": []})
+    assert not any("encoder" in name for name in in_lab)
+
+
+def test_where_the_transform_cuts_the_page_takes_no_picture(tmp_path):
+    """A browser cannot crop as the transform does."""
+    torch.manual_seed(0)
+    crop = face_transform(crop=(1, 0, 4, 5), size=SHAPE[1:])
+    explorer = LatentExplorer(FullyConnectedVAE(*SIZES), pictures(IMAGES, 1), transform=crop)
+    demo.write(tmp_path, explorer, draws=DRAWS)
+    explorer.close()
+    assert [fact["encoder"] for fact in data_of(tmp_path)["facts"]] == [None]
 
 
 def test_the_page_starts_from_the_explorers_state(explorer, tmp_path):

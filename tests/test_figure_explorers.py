@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from ipywidgets.widgets.widget import _instances
+from matplotlib.patches import Ellipse
 from torch.distributions import Normal, kl_divergence
 from traitlets import TraitError
 
@@ -17,6 +18,7 @@ from course_lib.explorers import (
     Slider,
     clouds,
     clouds_explorer,
+    clouds_over_prior,
     interpolation_strip,
     kl_explorer,
     linear_vae_playground,
@@ -79,6 +81,12 @@ def test_numbers_can_be_read_set_and_observed():
     assert repr(numbers) == "mu -1, sigma 1"
 
 
+def test_frames_are_named_for_each_step():
+    Numbers({"step": Slider(0, 2, 1, 1, frames=("0", "1", "8"))})
+    with pytest.raises(ValueError, match="has 3 steps and 2 frames: name a frame for each"):
+        Numbers({"step": Slider(0, 2, 1, 1, frames=("0", "1"))})
+
+
 def test_two_sets_of_numbers_have_limits_of_their_own():
     one, other = (Numbers({"mu": Slider(0, limit, 1, 0.1)}) for limit in (1, 5))
     other.mu = 4.5
@@ -114,7 +122,7 @@ def test_the_view_is_told_what_it_must_know(explorer):
     height, width = explorer._sliders
     assert height == {
         "name": "height", "label": "height", "min": -2, "max": 3, "step": 0.25, "decimals": 2,
-        "log": False,
+        "log": False, "frames": [],
     }  # fmt: skip
     assert (width["label"], width["decimals"], width["log"]) == ("how wide", 0, True)
     assert explorer._values == {"height": 0.5, "width": 4}
@@ -527,3 +535,35 @@ def test_the_drawing_of_point_and_cloud_says_where_they_are(small_vae):
     assert "3 other faces" in figure.alt and len(figure.axes) == 8
     lines = [axes for axes in figure.axes if axes.axison]
     assert len({axes.get_xlim() for axes in lines}) == 1  # or far out and near look alike
+
+
+def outline(ellipse):
+    """Points on it, (9, 2): of a Bézier curve's vertices every third is on the curve."""
+    path = ellipse.get_patch_transform().transform_path(ellipse.get_path())
+    return torch.as_tensor(path.vertices[:25:3], dtype=torch.float32)
+
+
+def test_clouds_over_the_prior_are_ellipses_of_two_standard_deviations(small_vae):
+    _, x = small_vae
+    torch.manual_seed(2)
+    vae = FullyConnectedVAE(SHAPE, 11, 5)
+    figure = clouds_over_prior({"VAE": vae, "VAE, σ² = 1": vae}, x, (1, 3))
+    q = vae.encode(x)
+    spread = q.stddev[:, [1, 3]].mean(0)
+    assert "4 faces in elements 1 and 3" in figure.alt
+    assert f"VAE: σ is {spread[0]:.3f} and {spread[1]:.3f}" in figure.alt
+    names = [axes.get_title().partition("\n")[0] for axes in figure.axes]
+    assert names == ["VAE", "VAE, σ² = 1"]
+    edges = [patch for patch in figure.axes[0].patches if type(patch) is Ellipse]
+    for edge, mean, sd in zip(edges, q.mean[:, [1, 3]], q.stddev[:, [1, 3]], strict=True):
+        away = (outline(edge) - mean) / sd
+        torch.testing.assert_close(away.norm(dim=1), torch.full((9,), 2.0), atol=1e-3, rtol=0)
+
+
+def test_a_cloud_may_lie_askew():
+    covariance, mean = torch.tensor([[2.0, 0.9], [0.9, 1.0]]), torch.tensor([0.3, -1.0])
+    axes = plots.AltFigure(alt="A cloud.").subplots()
+    clouds.draw_cloud(axes, mean, covariance, "red")
+    away = outline(axes.patches[0]) - mean
+    distance = (away @ covariance.inverse() * away).sum(1).sqrt()
+    torch.testing.assert_close(distance, torch.full_like(distance, 2.0), atol=1e-3, rtol=0)

@@ -393,6 +393,89 @@ def test_an_error_while_the_kernel_decodes_is_told_too(make):
     assert content == {"kind": "error", "text": "RuntimeError: no memory left"}
 
 
+# One's own picture
+
+
+def test_ones_own_picture_is_one_more_and_shown(make, models, images):
+    explorer = make()
+    explorer.state.choice |= {"origin": "prior", "sample": 3, "edits": [[3, 2.0]], "elements": [3]}
+    own = pictures(1, seed=9)[0]
+    assert explorer.add(own) == 4
+    assert explorer._setup["images"] == explorer.state.image_count == len(explorer.x) == 5
+    assert torch.equal(transforms.to_image(explorer.x[4]), own)
+    assert torch.equal(explorer.x[:4], transform(images))
+    state = explorer.state
+    assert (state.image, state.origin, state.sample, state.edits) == (4, "image", 0, {3: 2.0})
+    assert explorer._choice == state.choice
+    tensors, _ = ask(explorer, models=False, bases=[["image", 4], ["posterior", 4, 2]])
+    posterior = models["VAE"].encode(transform(own[None]))
+    assert torch.allclose(tensors["1/base/image/4/code"], posterior.mean, atol=1e-6)
+    assert torch.allclose(tensors["1/base/image/4/spread"], posterior.stddev, atol=1e-6)
+    drawn = posterior.mean + posterior.stddev * prior_draw(2, LATENT)
+    assert torch.allclose(tensors["1/base/posterior/4/2/code"], drawn, atol=1e-6)
+    code = latents.set_elements(models["AE"].encode(transform(own[None])), {3: 2.0})
+    assert torch.allclose(explorer.seen["AE"].code, code, atol=1e-6)
+    assert explorer.still().alt
+    explorer.state.target = 4
+    with pytest.raises(ValueError, match="from 0 to 4"):
+        explorer.state.image = 5
+
+
+def test_the_view_brings_a_picture(make):
+    explorer = make()
+    own = pictures(1, seed=9)[0]
+    explorer._handle_custom_msg({"kind": "add"}, [memoryview(own.numpy().tobytes())])
+    assert explorer.state.image == 4
+    assert torch.equal(transforms.to_image(explorer.x[4]), own)
+    with pytest.raises(ValueError, match=r"shape \(7,\)"):
+        explorer._on_message(explorer, {"kind": "add"}, [b"1234567"])
+    assert "shape (3, 6, 5) is expected" in explorer.sent[-1][0]["text"]
+    assert explorer.state.image_count == 5
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        torch.zeros(3, 6, 5),
+        torch.zeros(3, 5, 6, dtype=torch.uint8),
+        np.zeros((3, 6, 5), np.uint8),
+        "me.png",
+    ],
+)
+def test_a_picture_of_another_kind_is_refused(make, wrong):
+    explorer = make()
+    before = explorer.state.choice
+    with pytest.raises(ValueError, match=r"but a uint8 Tensor of shape \(3, 6, 5\) is"):
+        explorer.add(wrong)
+    assert (explorer.state.choice, len(explorer.x), explorer._setup["images"]) == (before, 4, 4)
+
+
+def test_ones_own_picture_is_transformed_as_the_others_are(models):
+    """It comes as large as the images, and the transform cuts out what the models see."""
+    crop = transforms.face_transform(crop=(2, 0, 3, 8), size=SHAPE[1:])
+    large = torch.randint(256, (3, 3, 9, 8), dtype=torch.uint8)
+    explorer = LatentExplorer(models, large[:2], transform=crop)
+    assert explorer._setup["image_shape"] == [3, 9, 8]
+    explorer.add(large[2])
+    assert torch.equal(explorer.x, crop(large))
+    explorer.close()
+
+
+# Pictures beside the others
+
+
+def test_the_view_gets_the_training_picture_whose_code_is_near(make, models):
+    training = pictures(80, seed=5)
+    explorer = make(training=training)
+    tensors, facts = ask(explorer, pictures=[["original", 2], ["training", 17]])
+    assert torch.equal(tensors["training/17"], training[17])
+    assert torch.equal(tensors["original/2"], pictures(4, seed=4)[2])
+    for fact, (name, model) in zip(facts, models.items(), strict=True):
+        numbers = fact["atlas"]["numbers"]
+        codes = encoded(model, transform(training[numbers]))
+        assert torch.allclose(codes, explorer.atlases[name].codes, atol=1e-6)
+
+
 # Models that use one element, or none
 
 

@@ -28,6 +28,8 @@ class Atlas(NamedTuple):
     ----------
     codes : Tensor
         (N, K), of training pictures.
+    numbers : list of int
+        Which of the training pictures these are.
     density : Density
         Fitted to the codes of four training pictures in five.
     usual_log_density : tuple of float
@@ -56,6 +58,7 @@ class Atlas(NamedTuple):
     """
 
     codes: Tensor
+    numbers: list[int]
     density: Density
     usual_log_density: tuple[float, float]
     usual_distance: float
@@ -125,7 +128,8 @@ def chart(
     else:
         density = fit_gaussian(kept, min(DIRECTIONS, k - 1, len(kept) // 4), seed)
     low, high = density.log_prob(others).quantile(torch.tensor([0.05, 0.95]).double()).tolist()
-    kept = kept[torch.linspace(0, len(kept) - 1, min(MOST, len(kept))).long()]
+    few = torch.linspace(0, len(kept) - 1, min(MOST, len(kept))).long()
+    kept, numbers = kept[few], torch.arange(n)[~held_out][few].tolist()
 
     mean, axes, deviations, shares = _axes(codes, collapsed, seed)
     directions = torch.eye(2, k, dtype=codes.dtype) if collapsed else axes[:2]
@@ -135,6 +139,7 @@ def chart(
     extent = 3.0 if collapsed else 1.2 * places.abs().flatten().quantile(0.995).item() or 1.0
     return Atlas(
         codes=kept,
+        numbers=numbers,
         density=density,
         usual_log_density=(low, high),
         usual_distance=torch.cdist(others, kept).amin(1).median().item(),

@@ -1,9 +1,11 @@
-"""Pictures whose code is one number: a point for an autoencoder, a cloud for a VAE."""
+"""A code is a point for an autoencoder, a cloud for a VAE: drawn on a line, and over a plane."""
 
+from collections.abc import Mapping
 from functools import partial
 
 import torch
-from matplotlib.patches import FancyArrowPatch
+from matplotlib.axes import Axes
+from matplotlib.patches import Circle, Ellipse, FancyArrowPatch
 from torch import Tensor
 from torch.distributions import Normal
 
@@ -16,6 +18,7 @@ from course_lib.plots.palette import FREE, colour
 # Where the prior N(0, 1) has nearly all of its draws.
 LINE = torch.linspace(-4, 4, 801, dtype=torch.float64)
 DRAWS = 8  # from one cloud, decoded and shown
+EXTENT = 3.5  # of a plane, to either side
 
 
 @torch.no_grad()
@@ -125,6 +128,60 @@ def clouds_figure(sigma: float, face: float, vae: FullyConnectedVAE, x: Tensor) 
         f"{face}. The squared error of such draws is {error:.4f}."
     )
     return figure
+
+
+@torch.no_grad()
+def clouds_over_prior(
+    networks: Mapping[str, FullyConnectedVAE], x: Tensor, elements: tuple[int, int]
+) -> AltFigure:
+    """The clouds of some pictures over the prior, in two latent elements.
+
+    Parameters
+    ----------
+    networks : mapping from name to FullyConnectedVAE
+        A plane for each.
+    x : Tensor
+        (n, C, H, W) in [-1, 1]; a dozen or two.
+    elements : (int, int)
+    """
+    side = 3.4
+    figure = AltFigure(figsize=(side * len(networks), side), dpi=DPI, alt="", layout="constrained")
+    said = []
+    for axes, (name, vae) in zip(
+        figure.subplots(1, len(networks), squeeze=False)[0], networks.items(), strict=True
+    ):
+        q = vae.encode(x)
+        means, spreads = q.mean[:, elements], q.stddev[:, elements]
+        draw_prior(axes)
+        for mean, spread in zip(means, spreads, strict=True):
+            draw_cloud(axes, mean, spread.square().diag(), colour(name))
+        wide = " and ".join(f"{spread:.3f}" for spread in spreads.mean(0).tolist())
+        axes.set(xlabel=f"element {elements[0]}", ylabel=f"element {elements[1]}")
+        axes.set_title(f"{name}\nσ is {wide} on average", fontsize=FONT_SIZE + 2)
+        said.append(f"{name}: σ is {wide} on average.")
+    figure.alt = (
+        f"The clouds of {len(x)} faces in elements {elements[0]} and {elements[1]}, as ellipses of "
+        "two standard deviations over dashed circles of one and two standard deviations of N(0, I)."
+        f" {' '.join(said)}"
+    )
+    return figure
+
+
+def draw_prior(axes: Axes) -> None:
+    """Two elements of N(0, I): circles at one and two standard deviations."""
+    for radius in (1, 2):
+        axes.add_patch(Circle((0, 0), radius, fill=False, linestyle="--", linewidth=0.8))
+    axes.set(xlim=(-EXTENT, EXTENT), ylim=(-EXTENT, EXTENT), aspect="equal")
+
+
+def draw_cloud(axes: Axes, mean: Tensor, covariance: Tensor, ink: str) -> None:
+    """A Gaussian (2,), (2, 2) as an ellipse at two standard deviations, and its middle."""
+    variances, directions = torch.linalg.eigh(covariance)
+    width, height = (4 * variances.clamp(min=0).sqrt()).tolist()
+    angle = torch.atan2(*directions[:, 0].flip(0)).rad2deg().item()
+    edge = Ellipse(mean.tolist(), width, height, angle=angle, facecolor=(ink, 0.2), edgecolor=ink)
+    axes.add_patch(edge)
+    axes.add_patch(Circle(mean.tolist(), EXTENT / 60, color=ink, linewidth=0))
 
 
 def coverage(codes: Tensor, sigma: float) -> float:

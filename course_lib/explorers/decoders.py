@@ -3,12 +3,15 @@
 The first layer is linear, so an edited code needs no product with its whole matrix: its output is
 that of the unedited code plus, for each edited element, a multiple of one column. The homework's
 decoder has no other product. What follows the first layer is computed once per picture.
+
+Where there is no kernel to ask, an encoder can go too, and then the decoder's first layer as it is.
 """
 
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
+from torch.distributions import Normal
 
 # What frontend/decoder.js can compute, and the name it has there.
 FUNCTIONS = {nn.ReLU: "relu", nn.Tanh: "tanh", nn.Sigmoid: "sigmoid"}
@@ -18,10 +21,7 @@ REACH = (0.1, 1.0, 10.0, 100.0)  # scales of the codes that a decoder is tried w
 def can_travel(model: nn.Module) -> bool:
     """Whether ``model.decode`` is a chain of layers that a browser can run."""
     decoder = getattr(model, "decoder", None)
-    if not isinstance(decoder, nn.Sequential) or not len(decoder):
-        return False
-    kinds = [type(layer) for layer in decoder]
-    if kinds[0] is not nn.Linear or not all(k is nn.Linear or k in FUNCTIONS for k in kinds):
+    if not _is_chain(decoder):
         return False
     # Nothing may come before, between or after the layers, however far the sliders go: a decoder
     # that clips its code is its layers near zero only.
@@ -32,24 +32,55 @@ def can_travel(model: nn.Module) -> bool:
         return torch.equal(decoder(z).flatten(1), model.decode(z).flatten(1))
 
 
-def layers(model: nn.Module) -> list[str]:
-    """Names of the layers after the first: ``"linear"``, ``"relu"``, ``"tanh"``, ``"sigmoid"``."""
-    return [FUNCTIONS.get(type(layer), "linear") for layer in model.decoder[1:]]
+def encoder_can_travel(model: nn.Module, shape: tuple[int, ...]) -> bool:
+    """Whether ``model.encode`` is such a chain on flattened pictures (C, H, W): of a posterior, one
+    that ends in the means and then the log variances."""
+    encoder = getattr(model, "encoder", None)
+    if not _is_chain(encoder):
+        return False
+    x = 2 * torch.rand(8, *shape, generator=torch.Generator().manual_seed(0)) - 1
+    x = x.to(encoder[0].weight)
+    if encoder[0].in_features != x[0].numel():
+        return False
+    with torch.inference_mode():
+        found, encoded = encoder(x.flatten(1)), model.encode(x)
+    if isinstance(encoded, Normal):
+        encoded = torch.cat([encoded.mean, 2 * encoded.stddev.log()], dim=1)
+        return found.shape == encoded.shape and torch.allclose(found, encoded, atol=1e-4)
+    return isinstance(encoded, Tensor) and torch.equal(found, encoded)
 
 
-def weights(model: nn.Module, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
-    """Weights of the layers after the first, ``"1/weight"`` for the first of these and so on.
+def layers(model: nn.Module, part: str = "decoder") -> list[str]:
+    """Names of the layers, of a decoder of those after the first: ``"linear"``, ``"relu"``,
+    ``"tanh"``, ``"sigmoid"``."""
+    return [FUNCTIONS.get(type(layer), "linear") for layer in _chain(model, part)]
+
+
+def weights(
+    model: nn.Module, dtype: torch.dtype = torch.float32, part: str = "decoder"
+) -> dict[str, Tensor]:
+    """Weights of the same layers, ``"1/weight"`` for the first of these and so on.
 
     Weights are (in, out), so that what one unit adds lies together. As float16 they are half the
     bytes, and move a pixel of a trained model by a grey level at most (a test measures it); biases
     stay float32.
     """
     found = {}
-    for number, layer in enumerate(model.decoder[1:], start=1):
+    for number, layer in enumerate(_chain(model, part), start=1):
         if isinstance(layer, nn.Linear):
             found[f"{number}/weight"] = layer.weight.detach().T.to(dtype).contiguous().cpu()
             found[f"{number}/bias"] = _bias(layer).cpu()
     return found
+
+
+def whole_first(model: nn.Module) -> dict[str, Tensor]:
+    """The decoder's first layer, for codes that nobody has decoded yet: ``"0/weight"`` (in, out)
+    and ``"0/bias"``, float32."""
+    layer = model.decoder[0]
+    return {
+        "0/weight": layer.weight.detach().T.float().contiguous().cpu(),
+        "0/bias": _bias(layer).cpu(),
+    }
 
 
 @torch.inference_mode()
@@ -68,6 +99,17 @@ def along(model: nn.Module, directions: Tensor) -> Tensor:
 def columns(model: nn.Module, elements: Iterable[int]) -> Tensor:
     """`along` the axes of some latent elements: (n, H)."""
     return model.decoder[0].weight.detach()[:, list(elements)].T.float().contiguous().cpu()
+
+
+def _chain(model: nn.Module, part: str) -> nn.Sequential:
+    return model.encoder if part == "encoder" else model.decoder[1:]
+
+
+def _is_chain(layers: nn.Module | None) -> bool:
+    if not isinstance(layers, nn.Sequential) or not len(layers):
+        return False
+    kinds = [type(layer) for layer in layers]
+    return kinds[0] is nn.Linear and all(k is nn.Linear or k in FUNCTIONS for k in kinds)
 
 
 def _bias(layer: nn.Linear) -> Tensor:

@@ -27,7 +27,8 @@ from course_lib.transforms import face_transform
 IMAGES = 24
 DRAWS = 16  # of each kind, and from each face's cloud; then they come again
 SLIDERS = 4  # at the start
-LATENT, ENCODER_HIDDEN, DECODER_HIDDEN = 16, 384, 96  # a decoder of 2.4 MB
+# A decoder of 2.4 MB, and an encoder of 0.8 MB, as float16.
+LATENT, ENCODER_FIRST, ENCODER_HIDDEN, DECODER_HIDDEN = 16, 32, 384, 96
 OBJECTIVES = {"AE": partial(elbo, sample=False), "VAE": elbo}
 
 
@@ -67,8 +68,12 @@ def make(folder: Path) -> list[Path]:
 
 
 def network() -> nn.Module:
-    """A VAE of which only a small decoder has to travel; the encoder stays at home."""
+    """A VAE that travels light. Its encoder first looks at each face in 32 numbers without a bend:
+    a twelfth of the weights, and reconstructions as good (measured: 0.0134, with all 0.0140)."""
     model = FullyConnectedVAE(hidden_dim=ENCODER_HIDDEN, latent_dim=LATENT)
+    whole, *others = model.encoder
+    few = nn.Linear(whole.in_features, ENCODER_FIRST, bias=False)
+    model.encoder = nn.Sequential(few, nn.Linear(ENCODER_FIRST, ENCODER_HIDDEN), *others)
     model.decoder = FullyConnectedVAE(hidden_dim=DECODER_HIDDEN, latent_dim=LATENT).decoder
     return model
 
@@ -108,6 +113,7 @@ def write(folder: Path, explorer: LatentExplorer, draws: int = DRAWS) -> list[Pa
     first = explorer.state.noise_seed
     request = {
         "models": True,
+        "alone": True,
         "columns": [*range(setup["elements"]), *explorer.state.names],
         "bases": [base for origin, n in counts.items() for base in product([origin], range(n))]
         + list(product(["prior"], range(first, first + draws)))

@@ -18,6 +18,7 @@ class Slider(NamedTuple):
     step: float
     label: str = ""  #: beside the slider; without it, the number's name
     log: bool = False  #: equal ways are equal factors; `step` then counts in decades
+    frames: tuple[str, ...] = ()  #: what to write for each step, the least first; can be played
 
 
 class Numbers(HasTraits):
@@ -49,6 +50,12 @@ class Numbers(HasTraits):
                 raise ValueError(
                     f"The slider {name!r} is logarithmic and starts at {slider.min:g}: let its "
                     "limits be above 0."
+                )
+            count = round((slider.max - slider.min) / slider.step) + 1
+            if slider.frames and len(slider.frames) != count:
+                raise ValueError(
+                    f"The slider {name!r} has {count} steps and {len(slider.frames)} frames: name "
+                    "a frame for each step."
                 )
         self.add_traits(**{name: _Within(slider) for name, slider in sliders.items()})
 
@@ -168,5 +175,6 @@ def _describe(name: str, slider: Slider) -> dict:
     """A slider as the view needs it."""
     decimals = len(f"{slider.step:g}".partition(".")[2])
     facts = {**slider._asdict(), "name": name, "label": slider.label or name, "decimals": decimals}
+    facts["frames"] = list(slider.frames)
     del facts["start"]  # the view is told of all values at once
     return facts

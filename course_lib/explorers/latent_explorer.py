@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from math import ceil, floor, log10
+from math import ceil, floor, log10, prod
 
 import safetensors.torch
 import torch
@@ -50,7 +50,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         same controls, as far as the smallest latent space reaches. The explorer looks at a copy
         in evaluation mode: after more training, make a new one.
     images : Tensor
-        uint8 (n, C, H, W) to choose from; a few dozen, not a whole data set.
+        uint8 (n, C, H, W) to choose from; a few dozen, not a whole data set. `add` one's own.
     transform : nn.Module, optional
         From uint8 pictures to the models' input; the homework's by default.
     elements : sequence of int
@@ -67,8 +67,8 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         trained without drawing from it, ``elbo(…, sample=False)``. Their σ means nothing.
     plain : bool
         Sliders, pictures and the map alone, for readers who have met no density yet: nothing to
-        draw from, no way towards another face or along a direction, no scale and no noise, and no
-        verdict on the code.
+        draw from, no way towards another face or along a direction, no scale and no noise, no
+        picture of one's own to choose, and no verdict on the code.
 
     Attributes
     ----------
@@ -109,7 +109,8 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     ):
         self.models = {name: snapshot(model) for name, model in _named(models).items()}
         transform = transform or face_transform()
-        self.x = transform(images)
+        self.x, self._transform, self._training = transform(images), transform, training
+        self._image_shape = tuple(images.shape[1:])
         self._codes = {name: encode(model, self.x) for name, model in self.models.items()}
         if unknown := set(points) - self.models.keys():
             raise ValueError(
@@ -121,6 +122,11 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             for name, model in self.models.items()
         }
         self._travels = {name: decoders.can_travel(m) for name, m in self.models.items()}
+        # Without a kernel, too, if all that the transform does is to scale.
+        self._encodes = torch.equal(to_image(self.x), images) and all(
+            self._travels[name] and decoders.encoder_can_travel(model, self._image_shape)
+            for name, model in self.models.items()
+        )
         self.atlases = _atlases(self.models, transform, training, factors)
         self.units = {
             name: self.atlases[name].spread if self.atlases else 1.0 for name in self.models
@@ -160,8 +166,52 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             title=f"Latent explorer: {self.state}{self._collapsed()}",
         )
 
-    def answer(self, content: dict) -> None:
-        """Send what the view wants."""
+    def add(self, image: Tensor) -> int:
+        """Add a picture of one's own to the images, and show it.
+
+        Parameters
+        ----------
+        image : Tensor
+            uint8 (C, H, W), as one of the images: before the transform, which may cut its part out.
+            Of the homework's band only rows 10 to 37 of 64 are seen: let the brows lie near row 20.
+
+        Returns
+        -------
+        int
+            Its number, for `ExplorerState.image`.
+
+        Raises
+        ------
+        ValueError
+            If it is none such. Nothing changes then.
+        """
+        kind = getattr(image, "dtype", type(image).__name__)
+        shape = tuple(getattr(image, "shape", ()))
+        if not isinstance(image, Tensor) or (kind, shape) != (torch.uint8, self._image_shape):
+            raise ValueError(
+                f"The picture is {kind} of shape {shape}, but a uint8 Tensor of shape "
+                f"{self._image_shape} is expected, as the explorer's images are: resize it, "
+                "channels first."
+            )
+        x = self._transform(image[None])
+        for name, model in self.models.items():
+            self._codes[name] = torch.cat([self._codes[name], encode(model, x)])
+            if self._spreads[name] is not None:
+                self._spreads[name] = torch.cat([self._spreads[name], _spread(model, x)])
+        self.x = torch.cat([self.x, x])
+        number = len(self.x) - 1
+        self.state.image_count = len(self.x)
+        self._setup = self._setup | {"images": len(self.x)}
+        self.state.choice |= {"image": number, "origin": "image", "sample": 0}
+        return number
+
+    def answer(self, content: dict, buffers: Sequence[bytes] = ()) -> None:
+        """Send what the view wants, or take the picture that it brings."""
+        if content.get("kind") == "add":
+            pixels = torch.frombuffer(bytearray(buffers[0]), dtype=torch.uint8)
+            fits = pixels.numel() == prod(self._image_shape)
+            self.add(pixels.view(self._image_shape) if fits else pixels)
+            return
         if content.get("kind") != "want":
             super().answer(content)
         facts, tensors = self.parts(content)
@@ -172,16 +222,18 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     def parts(
         self, content: Mapping, dtype: torch.dtype = torch.float32
     ) -> tuple[list[dict] | None, dict[str, Tensor]]:
-        """What a view needs: decoders, columns of elements or directions, or codes to start from.
+        """What a view needs: decoders, columns of elements or directions, codes, pictures.
 
         Parameters
         ----------
         content : mapping
             ``models``: whether the decoders, their maps and the facts are wanted; ``columns``: of
             which elements or, by name, directions; ``bases``: codes, each an origin and its
-            numbers.
+            numbers; ``pictures``, if any: each a kind, original or training, and its number;
+            ``alone``, if true: what decodes any code where there is no kernel to ask, and the
+            encoders if all can travel.
         dtype : torch.dtype
-            Of the decoders' weights.
+            Of the decoders' and encoders' weights.
 
         Returns
         -------
@@ -193,11 +245,15 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         if content["models"]:
             facts = [self._facts(name) for name in self.models]
             tensors |= self._of_all(lambda name: self._model_tensors(name, dtype))
+            if content.get("alone"):
+                tensors |= self._of_all(lambda name: self._alone(name, dtype))
         tensors |= self._of_all(lambda name: self._columns(name, content["columns"]))
         for base in content["bases"]:
             tensors |= self._of_all(lambda name, base=base: self._base(name, *base))
             if base[0] == "image":
-                tensors[f"original/{base[1]}"] = to_image(self.x[base[1]])
+                tensors[f"original/{base[1]}"] = self._picture("original", base[1])
+        for kind, number in content.get("pictures", ()):
+            tensors[f"{kind}/{number}"] = self._picture(kind, number)
         return facts, tensors
 
     def close(self) -> None:
@@ -218,6 +274,12 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     def _origin(self) -> tuple[str, int]:
         state = self.state
         return state.origin, state.image if state.origin == "image" else state.draw
+
+    def _picture(self, kind: str, number: int) -> Tensor:
+        """An image, or a training picture, as the models see it: uint8 (C, H, W)."""
+        if kind == "original":
+            return to_image(self.x[number])
+        return to_image(self._transform(self._training[number : number + 1])[0])
 
     def _code(self, name: str, origin: str, number: int, draw: int = 0) -> Tensor:
         """An unedited code, (1, K), or for the origin "posterior" a draw from an image's."""
@@ -247,6 +309,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             "models": list(self.models),
             "images": len(self.x),
             "shape": list(self.x.shape[1:]),
+            "image_shape": list(self._image_shape),
             "posteriors": [self._spreads[name] is not None for name in self.models],
             "elements": self.state.latent_dim,
             "most": MOST_ELEMENTS,
@@ -280,11 +343,14 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     def _facts(self, name: str) -> dict:
         """What the view is told in words and single numbers of a model."""
         model, atlas, count = self.models[name], self.atlases.get(name), self.state.latent_dim
-        layers = decoders.layers(model) if self._travels[name] else None
+        facts = {
+            "layers": decoders.layers(model) if self._travels[name] else None,
+            "encoder": decoders.layers(model, "encoder") if self._encodes else None,
+            "atlas": None,
+        }
         if atlas is None:
-            return {"layers": layers, "atlas": None}
-        return {
-            "layers": layers,
+            return facts
+        return facts | {
             "atlas": {
                 "activity": atlas.activity[:count].tolist(),
                 "tracks": list(islice(atlas.tracks, count)),
@@ -292,6 +358,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
                 "usual_distance": atlas.usual_distance,
                 "share": atlas.share,
                 "extent": atlas.extent,
+                "numbers": atlas.numbers,
                 "collapsed": atlas.collapsed,
                 "directions": [[key, direction.words] for key, direction in atlas.named.items()],
             },
@@ -318,6 +385,15 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             if self._travels[name]:
                 tensors["plane"] = decoders.along(model, atlas.directions)
         return tensors
+
+    def _alone(self, name: str, dtype: torch.dtype) -> dict[str, Tensor]:
+        """What no kernel will be there to compute: any code's decoding, a picture's code."""
+        model = self.models[name]
+        found = decoders.whole_first(model) if self._travels[name] else {}
+        if self._encodes:
+            parts = decoders.weights(model, dtype, "encoder")
+            found |= {f"encoder/{key}": tensor for key, tensor in parts.items()}
+        return found
 
     def _columns(self, name: str, columns: list[int | str]) -> dict[str, Tensor]:
         travels, tensors = self._travels[name], {}

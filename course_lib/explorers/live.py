@@ -7,8 +7,9 @@ By the widget's traits, which hold the latest; the view sets ``_choice`` and ``_
 ==============  ======  ===========================================================================
 ``_message``    text    what the kernel must tell the reader, else empty: a choice that it refused,
                         a figure that could not be drawn
-``_setup``      dict    (latent explorer) what never changes: names of the models, numbers of images
-                        and elements, shape of a picture, ranges of the sliders, whether it is plain
+``_setup``      dict    (latent explorer) what never changes: names of the models, number of
+                        elements, shapes of pictures, ranges of the sliders, whether it is plain;
+                        and the number of images, which grows where one's own is added
 ``_choice``     dict    (latent explorer) `ExplorerState.choice`, all of it at once; the view sets
                         it at each move, and what is impossible is put back
 ``_sliders``    list    (figure explorer) what never changes: a dict for each slider
@@ -21,15 +22,17 @@ By messages from the view:
 
 - ``{"kind": "rest"}``: the hands are at rest, the still may follow.
 - ``{"kind": "want", "models": bool, "columns": [element or name of a direction],
-  "bases": [[origin, number, …]]}`` (latent explorer): send these tensors. One is under way at a
-  time.
+  "bases": [[origin, number, …]], "pictures": [["original" or "training", number]]}`` (latent
+  explorer): send these tensors. One is under way at a time.
+- ``{"kind": "add"}`` (latent explorer): one's own picture, uint8 (C, H, W) as the only buffer, in
+  the shape of the images before they are transformed. ``_setup`` and ``_choice`` answer.
 
 By messages from the kernel:
 
 - ``{"kind": "have", "facts": [dict] or null}`` answers ``want``, with a safetensors file as its
   only buffer. The facts, one dict a model, come with the models: ``layers``, names of the
-  decoder's layers after the first, null if it cannot travel; ``atlas``, null or the numbers of an
-  `Atlas`.
+  decoder's layers after the first, null if it cannot travel; ``encoder``, those of all its layers,
+  null if one's own picture needs the kernel; ``atlas``, null or the numbers of an `Atlas`.
 - ``{"kind": "picture", "model": number, "choice": dict}``, after each choice and after the models:
   what the kernel decoded for a model whose decoder cannot travel; the only buffer is the edited
   picture. It counts for this choice, no other.
@@ -40,7 +43,7 @@ Names of the tensors; pictures are uint8 (C, H, W), all numbers float32 but wher
 Those of model m, which all but the first have in their names, are ``m/…``:
 
 =================================  ================================================================
-``original/I``                     image I as the models see it
+``original/I``, ``training/I``     image I, or training picture I, as the models see it
 ``m/base/ORIGIN/N/code``           the unedited code (1, K): of image N, or draw N of the origin;
                                    of ``posterior/N/D``, draw D from image N's posterior
 ``m/base/image/N/spread``          standard deviations (1, K) of image N's posterior, if any
@@ -57,6 +60,8 @@ Those of model m, which all but the first have in their names, are ``m/…``:
 ``m/atlas/codes``                  of training pictures (N, K), float16
 ``m/atlas/mean``, ``directions``   (K,) and (2, K), of the map
 ``m/atlas/picture``                uint8 (48, 48)
+``m/encoder/L/weight``, ``/bias``  of linear layer L of the encoder, counted from 1; only in the
+``m/0/weight``, ``m/0/bias``       demo's page, as is the decoder's first layer as a whole
 ``m/density/…``                    ``constant``, ``means``, ``rows``, ``round``, ``sign``: the
                                    fitted density, as `atlas.gaussians` says
 =================================  ================================================================
@@ -65,7 +70,7 @@ A tensor never changes under its name, so the view keeps what it has.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -142,7 +147,7 @@ class LiveFigure(anywidget.AnyWidget):
         """What is on screen, as a figure with its description."""
         raise NotImplementedError
 
-    def answer(self, content: dict) -> None:
+    def answer(self, content: dict, buffers: Sequence[bytes] = ()) -> None:
         """Hear one message of the view, other than that all is at rest."""
         raise ValueError(f"The view asks for {content}, which {type(self).__name__} has not.")
 
@@ -160,7 +165,7 @@ class LiveFigure(anywidget.AnyWidget):
                 for handle in self._stills:
                     handle.update(self.still())
             else:
-                self.answer(content)
+                self.answer(content, buffers)
 
     @contextmanager
     def _errors_told(self) -> Iterator[None]:

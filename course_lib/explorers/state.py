@@ -32,7 +32,7 @@ class ExplorerState(HasTraits):
     Parameters
     ----------
     image_count, latent_dim : int
-        Bounds of what can be chosen.
+        Bounds of what can be chosen; the count may grow.
     models : sequence of str
         Names of the models that have a map to move on.
     origins : sequence of str

@@ -58,7 +58,7 @@ def heatmap(
     letters = round(width * DPI / LETTER)
     above = [wrapped(name, letters) for name in columns]
     beside = [wrapped(name, 24) for name in rows]
-    fits = _longest(above) <= letters
+    fits = _longest(above) < letters  # a blank between two names
     margin, foot = (
         LETTER * _longest(beside) / DPI,
         0.2 * max(name.count("\n") + 1 for name in above),

@@ -201,6 +201,7 @@ def test_anyone_can_use_it(opened, page, scheme):
     page.emulate_media(color_scheme=scheme)
     slider(opened, SHIFT).press("End")  # off the map
     opened.get_by_text("Add a slider").click()
+    opened.get_by_role("button", name="Tour: small tasks").click()
     page.wait_for_timeout(700)
     background = page.evaluate("() => getComputedStyle(document.documentElement).backgroundColor")
     assert (background == "rgb(255, 255, 255)") is (scheme == "light")
@@ -310,7 +311,7 @@ def test_a_plain_explorer_is_sliders_pictures_and_a_map(page, tmp_path):
     names = [label.inner_text() for label in element.locator("label:visible").all()]
     assert names == ["face", "shift all", "element 0", "element 2"]
     buttons = " ".join(one.inner_text() for one in element.get_by_role("button").all())
-    assert "Draw" not in buttons and "Reset" in buttons
+    assert "Draw" not in buttons and "Tour" not in buttons and "Reset" in buttons
     before = element.locator(".course-map").get_attribute("aria-label")
     slider(element, "element 2").press("End")
     page.wait_for_timeout(700)
@@ -318,3 +319,98 @@ def test_a_plain_explorer_is_sliders_pictures_and_a_map(page, tmp_path):
     assert "of 64 pixels change by more than 40 grey levels; mean change" in numbers
     assert not any(word in numbers for word in ("map", "nats", "density"))
     assert element.locator(".course-map").get_attribute("aria-label") != before
+
+
+def test_a_tour_notices_what_was_done(opened, page):
+    def press(name, key="Enter"):
+        opened.get_by_role("button", name=name).press(key)
+
+    tour = opened.get_by_role("group", name="Tour", exact=True)
+    start = opened.get_by_role("button", name="Tour: small tasks")
+    start.press("Enter")
+    assert start.get_attribute("aria-expanded") == "true"
+    assert start.evaluate("e => e === document.activeElement")
+    tasks = [
+        ("Choose another face", lambda: slider(opened, "face").press("ArrowRight")),
+        ("until 512 pixels change", lambda: slider(opened, "element 3").press("End")),
+        ("its own value again", lambda: press("element 3 back to its own value")),
+        ("Walk on the map", lambda: opened.locator(".course-map").nth(1).press("ArrowUp")),
+        ("Draw a code from N(0, I)", lambda: press("Draw from N(0, I)")),
+        ("density that was fitted", lambda: press("Draw from the fitted density")),
+        ("Go back to the face", lambda: press("Back to the face")),
+        ("Draw from q(z|x)", lambda: slider(opened, "element 3").press("r")),
+        ("Choose a face to go towards", lambda: None),
+        ("Press Reset", lambda: press("Reset")),
+    ]
+    for number, (words, deed) in enumerate(tasks, 1):
+        task = tour.get_by_text(f"Task {number} of 10. ")
+        task.wait_for()
+        assert words in task.inner_text()
+        assert opened.locator(".course-pointed:visible").count() == 1
+        if number == 2:  # too little is not enough
+            slider(opened, "element 3").press("ArrowRight")
+            page.wait_for_timeout(800)
+            assert task.is_visible()
+        if number == 9:
+            slider(opened, "towards face").press("End")
+            for _ in range(10):
+                slider(opened, "step towards that face").press("ArrowRight")
+        deed()
+    tour.get_by_text("That was the tour").wait_for()
+    assert opened.locator(".course-pointed").count() == 0
+    assert tour.get_by_role("button").count() == 1
+    press("End the tour (Escape)")
+    assert tour.inner_text() == ""
+    assert start.evaluate("e => e === document.activeElement")
+
+
+def test_a_tour_leads_there_skips_and_ends_by_escape(opened, page):
+    start = opened.get_by_role("button", name="Tour: small tasks")
+    tour = opened.get_by_role("group", name="Tour", exact=True)
+    start.click()
+    go, skip = (tour.get_by_role("button", name=name) for name in ("Go there", "Skip"))
+    controls = ["face", "element 3", None, "step towards that face"]
+    for number, name in zip((1, 2, 4, 9), controls, strict=True):
+        while f"Task {number} " not in tour.inner_text():
+            skip.press("Enter")  # what is done already does not come
+        go.press("Enter")
+        handle = slider(opened, name) if name else opened.locator(".course-map").first
+        assert handle.evaluate("e => e === document.activeElement")
+    skip.press("Enter")
+    assert "That was the tour" in tour.inner_text()
+    start.click()  # a second press ends it
+    assert tour.inner_text() == ""
+    start.click()
+    assert "Task 1 of 10" in tour.inner_text()
+    skip.focus()
+    page.keyboard.press("Escape")
+    assert tour.inner_text() == "" and opened.locator(".course-pointed").count() == 0
+    assert start.evaluate("e => e === document.activeElement")
+    assert start.get_attribute("aria-expanded") == "false"
+
+
+@pytest.mark.parametrize("size", [(1366, 768), (1280, 720)])
+def test_a_tour_fits_the_screen(opened, page, size):
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    opened.get_by_role("button", name="Tour: small tasks").click()
+    tour = opened.get_by_role("group", name="Tour", exact=True)
+    for _ in range(5):
+        box = tour.bounding_box()
+        assert box["y"] + box["height"] <= size[1]
+        tour.get_by_role("button", name="Skip").click()
+
+
+def test_a_tour_leaves_out_what_is_not_there(page, tmp_path):
+    images = torch.randint(256, (1, 3, 8, 8), dtype=torch.uint8)
+    transform = face_transform(crop=None, size=(8, 8))
+    model = FullyConnectedVAE((3, 8, 8), 7, 5)
+    explorer = LatentExplorer(model, images, transform=transform, points=["model"])
+    demo.write(tmp_path, explorer, draws=3)
+    explorer.close()
+    page.goto((tmp_path / "index.html").as_uri())
+    page.get_by_role("button", name="Tour: small tasks").click()
+    tour = page.get_by_role("group", name="Tour", exact=True)
+    text = tour.inner_text()
+    assert "Task 1 of 5. Move one of the elements until 8 pixels change" in text
+    tour.get_by_role("button", name="Skip").click()
+    assert "Task 3 of 5. Draw a code from N(0, I)" in tour.inner_text()

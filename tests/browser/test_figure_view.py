@@ -34,6 +34,11 @@ MANY = """
 FigureExplorer(lambda **numbers: draw(sum(numbers.values()), 1),
                {f"number {n}": (0, 10, 5, 1) for n in range(16)})
 """
+FILM = """
+film = FigureExplorer(lambda level: draw(level, 1),
+                      {"level": (0, 40, 0, 10, "after steps", False, ("0", "1", "2", "4", "8"))})
+film
+"""
 SHOWN = """async picture => {
     await picture.decode();
     const canvas = document.createElement('canvas');
@@ -61,7 +66,7 @@ STILL = """() => jupyterapp.shell.currentWidget.content.widgets[1].model.outputs
 @pytest.fixture(scope="module")
 def page(browser, lab):
     """One page for all tests here."""
-    name = notebook.write(Path(lab["root_dir"]), DRAW, EXPLORER, MANY, name="figure.ipynb")
+    name = notebook.write(Path(lab["root_dir"]), DRAW, EXPLORER, MANY, FILM, name="figure.ipynb")
     page = browser.new_page(viewport={"width": 1366, "height": 768})
     page.errors = []
     page.on("pageerror", lambda error: page.errors.append(str(error)))
@@ -207,6 +212,30 @@ def test_a_few_sliders_stand_above_the_picture_and_many_beside_it(explorer, page
     explorer.scroll_into_view_if_needed()
 
 
+def test_a_film_by_keyboard(explorer, page):
+    film = page.locator(".course-explorer").nth(2)
+    film.scroll_into_view_if_needed()
+    handle, told = slider(film, "after steps"), film.locator("[role=status]")
+    before = told.text_content()
+    film.get_by_role("button", name="Play").press("Enter")
+    film.get_by_role("img", name="Grey level 20, width 1.", exact=True).wait_for()
+    assert handle.get_attribute("aria-valuetext") == "2"
+    assert told.text_content() == before  # the frames between are no news
+    film.get_by_role("button", name="Pause").press(" ")
+    page.wait_for_timeout(900)
+    assert notebook.in_kernel(page, "print(film.state)") == "level 20"
+    assert told.text_content() == "Grey level 20, width 1."
+    film.get_by_role("button", name="Play").press("Enter")
+    film.get_by_role("img", name="Grey level 40, width 1.", exact=True).wait_for()
+    assert handle.get_attribute("aria-valuetext") == "8"
+    film.get_by_role("button", name="Play").press("Enter")  # it has come to its end: from the start
+    film.get_by_role("img", name="Grey level 0, width 1.", exact=True).wait_for()
+    handle.press("End")  # a hand may move it meanwhile
+    film.get_by_role("button", name="Play").wait_for()
+    assert notebook.in_kernel(page, "print(film.state)") == "level 40"
+    explorer.scroll_into_view_if_needed()
+
+
 @pytest.mark.parametrize("theme", notebook.THEMES)
 def test_anyone_can_use_it(explorer, page, theme):
     notebook.set_theme(page, theme)
@@ -224,4 +253,5 @@ def test_a_kernel_restart_is_told(explorer, page):
     alert.get_by_text("restarted or stopped: run this cell").wait_for(timeout=30 * SECOND)
     assert slider(explorer, "grey level").is_disabled()
     assert slider(explorer, "width").is_disabled()
+    assert page.get_by_role("button", name="Play").is_disabled()
     assert explorer.get_by_role("img").evaluate(SHOWN) == 100  # the last picture stays

@@ -1,13 +1,17 @@
 """The latent explorer in JupyterLab: every control by mouse and by keyboard."""
 
 import base64
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 
+from course_lib.transforms import face_transform, to_image
 from tests.browser import notebook
 from tests.browser.lab import ROOT
 from tests.browser.test_lab import SECOND
@@ -587,6 +591,26 @@ def test_the_code_shown_makes_the_picture_shown(explorer, page, model, name):
     explorer.get_by_label("Sliders and Python show the code of").select_option("AE")
 
 
+def test_a_tour_beside_the_notebook(explorer, page):
+    start = explorer.get_by_role("button", name="Tour: small tasks")
+    tour = explorer.get_by_role("group", name="Tour", exact=True)
+    start.press("Enter")
+    assert "Task 1 of 10" in tour.inner_text()
+    slider(explorer, "face").press("ArrowRight")
+    tour.get_by_text("Task 2 of 10").wait_for()
+    panel = page.locator(".jp-NotebookPanel-notebook").bounding_box()
+    assert explorer.bounding_box()["height"] < panel["height"]
+    slider(explorer, "element 3").press("Escape")
+    assert tour.inner_text() == ""
+    assert slider(explorer, "element 3").evaluate("e => e === document.activeElement")
+    other = page.locator(".course-explorer").nth(1)  # decoded by the kernel, without a map
+    other.get_by_role("button", name="Tour: small tasks").click()
+    slider(other, "face").press("ArrowRight")
+    other.get_by_text("Task 2 of 8").wait_for()
+    other.get_by_role("button", name="End the tour (Escape)").click()
+    slider(other, "face").press("Home")
+
+
 def test_two_explorers_do_not_disturb_each_other(explorer, page):
     other = page.locator(".course-explorer").nth(1)
     first, second = shown(explorer), shown(other)
@@ -663,6 +687,52 @@ def test_a_code_far_from_all_others_is_told(explorer, page):
     text = numbers.inner_text().replace("\u2212", "-")
     assert f"nearest training code at {near} of" in text
     assert f"log density {log_density} nats" in text
+
+
+def test_the_nearest_training_face_is_seen_at_rest(explorer, page):
+    slider(explorer, "element 3").press("PageUp")
+    page.wait_for_timeout(1500)
+    for number, name in enumerate(("AE", "VAE")):
+        code = (
+            f"a, z = explorer.atlases[{name!r}], explorer.seen[{name!r}].code\n"
+            "number = a.numbers[torch.cdist(z, a.codes.half().float()).argmin()]\n"
+            "face = transforms.to_image(transform(images[number:number + 1]))\n"
+            "print(number, base64.b64encode(face.numpy().tobytes()).decode())"
+        )
+        face, data = notebook.in_kernel(page, code).split()
+        row = explorer.locator("section").nth(number)
+        theirs = np.frombuffer(base64.b64decode(data), np.uint8).reshape(3, 64, 64)
+        ours = np.array(row.locator(".course-near").evaluate(PIXELS)).reshape(64, 64, 3)
+        assert np.array_equal(ours, theirs.transpose(1, 2, 0))
+        assert "for a new face (left)." in row.inner_text()
+        words = f"training face {face}, whose code is nearest to {name}'s"
+        assert row.locator(".course-near").get_attribute("aria-label") == words
+
+
+def test_ones_own_picture_goes_to_the_kernel(explorer, page):
+    """One of the last of these tests: the explorer has one face more from now on."""
+    own = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(own).save(file, "PNG")
+    explorer.get_by_text("Your own picture").press("Enter")
+    explorer.get_by_label("A file:").set_input_files(
+        {"name": "me.png", "mimeType": "image/png", "buffer": file.getvalue()}
+    )
+    wait_for_state(page, image=6)
+    page.wait_for_timeout(500)
+    explorer.get_by_text("Your own picture").press("Enter")
+    assert slider(explorer, "face").input_value() == "6"
+    print_seen = (
+        "print(base64.b64encode(transforms.to_image(explorer.x[6]).numpy().tobytes()).decode())"
+    )
+    seen = np.frombuffer(base64.b64decode(notebook.in_kernel(page, print_seen)), np.uint8)
+    seen = torch.from_numpy(seen.reshape(3, 64, 64).copy())
+    sent = torch.from_numpy(own).permute(2, 0, 1)
+    assert torch.equal(seen, to_image(face_transform()(sent[None]))[0])
+    assert np.array_equal(shown(explorer, 0, 0), seen.permute(1, 2, 0).numpy())
+    assert_as_the_kernel(page, explorer)
+    explorer.get_by_role("button", name="Undo").click()
+    wait_for_state(page, image=0)
 
 
 def test_closed_it_leaves_nothing(explorer, page):

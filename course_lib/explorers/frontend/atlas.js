@@ -21,17 +21,18 @@ export function logDensity(gaussians, code) {
   return most + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - most), 0));
 }
 
-/** Distance to the nearest of the codes, (N, K) in one array. */
+/** The nearest of the codes, (N, K) in one array: its distance, and which it is. */
 export function nearest(codes, code) {
   const n = code.length;
   let least = Infinity;
+  let index = -1;
   for (let start = 0; start < codes.length; start += n) {
     let sum = 0;
     // Most are given up half-way.
     for (let k = 0; k < n && sum < least; k++) sum += (code[k] - codes[start + k]) ** 2;
-    if (sum < least) least = sum;
+    if (sum < least) [least, index] = [sum, start / n];
   }
-  return Math.sqrt(least);
+  return { distance: Math.sqrt(least), index };
 }
 
 /** A code's two coordinates on the map. */

@@ -53,6 +53,21 @@ export function slider({ label, min, max, step, decimals, format, move, rest = (
   return { element, input, title, track, readout, show };
 }
 
+/** A text with a button that copies it; `name` is what screen readers call it. */
+export function copyable(name) {
+  const text = make("pre", { tabindex: "0", "aria-label": name });
+  const copy = button("Copy", async () => {
+    if (!navigator.clipboard) { // a plain http page has none: mark the text, to copy by hand
+      getSelection().selectAllChildren(text);
+      return;
+    }
+    await navigator.clipboard.writeText(text.textContent);
+    copy.textContent = "Copied";
+    setTimeout(() => { copy.textContent = "Copy"; }, 1500);
+  }, "Copy the code");
+  return { text, element: make("div", { class: "course-code" }, text, copy) };
+}
+
 /** Keep what is typed in an explorer from the notebook around it, which has keys of its own. */
 export function ownKeys(element) {
   element.setAttribute("data-lm-suppress-shortcuts", "true");

@@ -1,4 +1,5 @@
-// A decoder after its first layer, whose output is summed up by parts (see decoders.py).
+// Chains of layers: a decoder after its first layer, whose output is summed up by parts, and an
+// encoder (see decoders.py).
 
 const FUNCTIONS = {
   relu: (x) => (x > 0 ? x : 0),
@@ -6,8 +7,8 @@ const FUNCTIONS = {
   sigmoid: (x) => 1 / (1 + Math.exp(-x)),
 };
 
-/** The layers named in `layers` on the output `x` of the first: a Float32Array of pixels. */
-export function decode(layers, weightOf, x) {
+/** The layers named in `layers`, whose first has the number 1. */
+function run(layers, weightOf, x) {
   let values = new Float32Array(x);
   layers.forEach((layer, i) => {
     if (layer === "linear") {
@@ -18,6 +19,22 @@ export function decode(layers, weightOf, x) {
     }
   });
   return values;
+}
+
+/** A decoder's layers after the first, on the first's output: a Float32Array of pixels. */
+export function decode(layers, weightOf, x) {
+  return run(layers, weightOf, x);
+}
+
+/** The first layer's output for a code, where that layer is here as a whole. */
+export function firstOutput(weightOf, code) {
+  return product(code, weightOf("0/weight"), weightOf("0/bias"));
+}
+
+/** An encoder on a picture's grey levels: the code of `size`, and its spread, if it gives one. */
+export function encode(layers, weightOf, pixels, size) {
+  const found = run(layers, (key) => weightOf(`encoder/${key}`), Float32Array.from(pixels, (p) => 2 * p / 255 - 1));
+  return { code: found.slice(0, size), spread: found.slice(size).map((log) => Math.exp(log / 2)) };
 }
 
 /**

@@ -1,5 +1,6 @@
 // The explorers whose figure the kernel draws: sliders, the picture, and its numbers in words.
 import { kernelWatch, make, ownKeys, slider } from "./controls.js";
+import { player } from "./player.js";
 
 const QUIET = 400; // ms without a move after which screen readers hear the numbers
 const REST = 600; // ms without a move after which the still in the notebook follows
@@ -8,8 +9,11 @@ const GONE = "The kernel was restarted or stopped: run this cell again.";
 
 /** A slider of the number itself, or of its logarithm; a number has two digits then,
  * so that round numbers such as 2.5 lie on the slider's steps. */
-function numberSlider({ label, min, max, step, decimals, log }, move) {
-  if (!log) return slider({ label, min, max, step, decimals, move });
+function numberSlider({ label, min, max, step, decimals, log, frames }, move) {
+  if (!log) {
+    const format = frames.length && ((value) => frames[Math.round((value - min) / step)]);
+    return slider({ label, min, max, step, decimals, format: format || undefined, move });
+  }
   const round = (place) => Number((10 ** place).toPrecision(2));
   const number = (place) => Math.min(max, Math.max(min, round(place)));
   const { input, element, show } = slider({
@@ -29,14 +33,20 @@ function render({ model, el }) {
   const numbers = make("p", { class: "course-numbers", "aria-hidden": "true" });
   const spoken = make("div", { class: "course-hidden", role: "status" });
   const message = kernelWatch(model, GONE);
-  const sliders = model.get("_sliders").map((facts) => ({
-    name: facts.name,
-    ...numberSlider(facts, (value) => {
-      model.set("_values", { ...model.get("_values"), [facts.name]: value });
+  const players = [];
+  const sliders = model.get("_sliders").map((facts) => {
+    const { name, frames } = facts;
+    const go = (value) => {
+      model.set("_values", { ...model.get("_values"), [name]: value });
       model.save_changes(); // one at a time, the latest wins: ipywidgets sees to that
       stir();
-    }),
-  }));
+    };
+    const made = { name, ...numberSlider(facts, go) };
+    if (frames.length) {
+      players.push(player(made, { ...facts, now: () => model.get("_values")[name], go, rest: stir }));
+    }
+    return made;
+  });
   let quiet, rest;
 
   function show() {
@@ -62,6 +72,7 @@ function render({ model, el }) {
 
   function stir() {
     still();
+    if (players.some((one) => one.playing())) return; // a film is told once it stands still
     quiet = setTimeout(() => {
       spoken.textContent = model.get("_message") ? "" : picture.alt; // the last picture is no news
     }, QUIET);
@@ -91,6 +102,7 @@ function render({ model, el }) {
     if (kind === "error") message.textContent = text;
   });
   model.on("comm_live_update", () => {
+    for (const one of players) one.close();
     still(); // there is nobody to tell
     for (const { input } of sliders) input.disabled = true;
   });
@@ -106,6 +118,7 @@ function render({ model, el }) {
   complain();
   el.append(root);
   return () => {
+    for (const one of players) one.close();
     still();
     URL.revokeObjectURL(picture.src);
     root.remove();

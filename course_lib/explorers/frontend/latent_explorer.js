@@ -8,7 +8,7 @@ const GONE =
 
 function render({ model, el }) {
   const source = {
-    setup: model.get("_setup"),
+    setup: structuredClone(model.get("_setup")),
     choice: model.get("_choice"),
     tensors: new Map(),
     facts: null,
@@ -29,6 +29,16 @@ function render({ model, el }) {
     rest() {
       if (!gone) model.send({ kind: "rest" });
     },
+    own: {
+      add(pixels) {
+        if (gone) view.say(GONE);
+        else model.send({ kind: "add" }, undefined, [pixels.buffer]);
+      },
+      where:
+        "It goes to this notebook\u2019s kernel and no further: where that runs on your machine, " +
+        "nothing leaves it. A saved notebook keeps what its explorer shows.",
+    },
+    training: true,
   };
   let asked = false;
   let failed = false; // and said so
@@ -41,6 +51,10 @@ function render({ model, el }) {
     if (JSON.stringify(choice) === known) return; // our own
     known = JSON.stringify(choice);
     view.set(choice);
+  });
+  model.on("change:_setup", () => {
+    source.setup.images = model.get("_setup").images;
+    view.refresh();
   });
   model.on("change:_message", () => view.say(model.get("_message")));
   model.on("comm_live_update", () => {

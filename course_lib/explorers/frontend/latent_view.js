@@ -1,15 +1,20 @@
 // The latent explorer's view. It knows of no kernel: `source` brings what it wants (see
 // latent_explorer.js, where that is the kernel, and demo.js, where it is a file).
 import { logDensity, nearest, place, verdict } from "./atlas.js";
-import { button, make, ownKeys, slider } from "./controls.js";
+import { button, copyable, make, ownKeys, slider } from "./controls.js";
 import { decode, toImage } from "./decoder.js";
 import { baseOf, changes, edited, originOf, python, untouched } from "./edits.js";
 import { elementList } from "./elements.js";
+import { faceChooser } from "./faces.js";
 import { history, same } from "./history.js";
+import { lattice } from "./lattice.js";
 import { codeMap } from "./map.js";
-import { difference, draw, pixelChange } from "./pictures.js";
+import { nearFace } from "./near.js";
+import { ownPicture } from "./own_picture.js";
+import { changeInWords, difference, draw } from "./pictures.js";
 import { cloudStrip, costs, ellipse } from "./posterior.js";
 import { codeSliders } from "./sliders.js";
+import { tour } from "./tour.js";
 import { traversal } from "./traversal.js";
 import { missing } from "./wants.js";
 import { round6, wholeControls } from "./whole.js";
@@ -21,8 +26,11 @@ const REST = 500; // ms without a change until screen readers and the still pict
  * Build the view into `el`.
  *
  * `source` has `setup`, `choice`, `tensors` (a Map), `facts` (null until they come), `pictures`
- * (by model, `pixels` that the kernel decoded last and for which `choice`), and is told by
- * `want(request)`, `changed(choice)` (at each picture) and `rest()`. Returns what the source calls:
+ * (by model, `pixels` that the kernel decoded last and for which `choice`), `training` (whether it
+ * has the training pictures), and is told by `want(request)`, `changed(choice)` (at each picture)
+ * and `rest()`; `own`, if there, is one's own picture's way in: its `add(pixels)` returns the number
+ * of the face, unless it sets the choice itself, `where` says what becomes of it.
+ * Returns what the source calls:
  * `set(choice)`, `refresh()`, `say(text)`, `close()`.
  */
 export function latentView(el, source) {
@@ -33,7 +41,8 @@ export function latentView(el, source) {
   let frame = 0;
   let late = false; // a move since the last picture
   let resting = 0;
-  let heard = choice; // what screen readers were told of last
+  let heard = choice; // what screen readers were told of last,
+  let complete = false; // with all its pictures
   const tensorOf = (m) => (key) => source.tensors.get(`${m}/${key}`);
   const atlases = () => setup.models.map((_, m) => source.facts?.[m].atlas ?? null);
 
@@ -71,6 +80,17 @@ export function latentView(el, source) {
     });
   }
   const whole = wholeControls(hands);
+  const faces = setup.plain ? null : faceChooser({
+    count: () => setup.images, shape: setup.shape, choose: once, opened: () => refresh(),
+    pictureOf: (i) => source.tensors.get(`original/${i}`),
+  });
+  const own = setup.plain || !source.own ? null : ownPicture({
+    shape: setup.image_shape, where: source.own.where,
+    add: (pixels) => {
+      const face = source.own.add(pixels);
+      if (face !== undefined) once({ image: face, origin: "image", sample: 0 });
+    },
+  });
   const draws = { prior: ["N(0, I)", ""], density: ["fitted density", "the "] };
   const drawButtons = Object.entries(draws).filter(([origin]) => setup.origins.includes(origin))
     .map(([origin, [text, article]]) => button(text, () => {
@@ -90,6 +110,10 @@ export function latentView(el, source) {
   const undo = button("Undo", () => travel(steps.undo()));
   const redo = button("Redo", () => travel(steps.redo()));
   const reset = button("Reset", () => once(untouched(choice)));
+  reset.classList.add("course-reset");
+  const guide = setup.plain ? null : tour(() => root, () => ({
+    setup, choice, mapped: atlases().some(Boolean),
+  }));
   const list = elementList({
     count: setup.elements, models: setup.models, atlases, plain: setup.plain,
     add: (key) => sliders.add(key),
@@ -109,16 +133,7 @@ export function latentView(el, source) {
 
   const message = make("p", { class: "course-message", role: "alert" });
   const spoken = make("p", { class: "course-hidden", role: "status" });
-  const code = make("pre", { tabindex: "0", "aria-label": "Python for the edited picture" });
-  const copy = button("Copy", async () => {
-    if (!navigator.clipboard) { // a plain http page has none: mark the text, to copy by hand
-      getSelection().selectAllChildren(code);
-      return;
-    }
-    await navigator.clipboard.writeText(code.textContent);
-    copy.textContent = "Copied";
-    setTimeout(() => { copy.textContent = "Copy"; }, 1500);
-  }, "Copy the code");
+  const code = copyable("Python for the edited picture");
   const models = setup.models.map((name, m) => modelRow(name, m));
   const more = make("div", { class: "course-more" },
     ...models.flatMap(({ cloud }) => cloud?.element ?? []));
@@ -131,10 +146,11 @@ export function latentView(el, source) {
     const pictures = make("div", { class: "course-pictures" }, ...figures);
     const numbers = make("p", { class: "course-numbers" });
     const note = make("span", { class: "course-note" });
-    const element = make("section", { "aria-label": name },
-      make("h3", {}, name, " ", note), pictures, numbers);
+    const near = setup.plain ? null : nearFace(source, name, m);
+    const element = make("section", { "aria-label": name }, make("h3", {}, name, " ", note),
+      pictures, make("div", { class: "course-told" }, ...(near ? [near.canvas] : []), numbers));
     const cloud = setup.posteriors[m] ? cloudStrip(name, setup.shape, strip, refresh) : null;
-    return { name, m, canvases, captions, pictures, numbers, note, element, cloud, map: null };
+    return { name, m, canvases, captions, pictures, numbers, note, element, cloud, near, map: null };
   }
   function addMap(row) {
     const facts = source.facts[row.m].atlas;
@@ -145,16 +161,23 @@ export function latentView(el, source) {
       go: (place) => {
         if (!row.place) return; // the kernel has yet to say where the code is
         list.show(row.m);
-        const move = choice.moves[row.name] ?? [0, 0];
-        const moved = place.map((value, axis) => round6(move[axis] + value - row.place[axis]));
-        change({ moves: { ...choice.moves, [row.name]: moved } });
+        change(walked(row, place));
       },
     });
     row.pictures.append(make("figure", {}, make("figcaption", {}, "map of codes"), row.map.canvas));
   }
 
+  /** What takes a model's code to a place of its map; the move is scaled with the code. */
+  function walked(row, place) {
+    const move = choice.moves[row.name] ?? [0, 0];
+    const moved = place.map((value, axis) =>
+      round6(move[axis] + (value - row.place[axis]) / (choice.scale || 1)));
+    return { moves: { ...choice.moves, [row.name]: moved } };
+  }
+
   // Made when the kernel has said whose decoders are here; the others cannot be drawn in the browser.
   let ends = null;
+  let grid = null;
   function addTraversal() {
     const here = models.filter(({ m }) => source.facts[m].layers);
     if (ends || !here.length || setup.plain) return;
@@ -167,6 +190,17 @@ export function latentView(el, source) {
       opened: refresh,
     });
     more.append(ends.element);
+    const mapped = here.filter(({ m }) => source.facts[m].atlas);
+    if (!mapped.length) return;
+    grid = lattice({
+      source, rows: mapped, opened: refresh,
+      there: (row, place) => ({ ...choice, ...walked(row, place) }),
+      go: (row, place) => {
+        list.show(row.m);
+        once(walked(row, place));
+      },
+    });
+    more.append(grid.element);
   }
 
   // A picture a frame: the first move is decoded at once, the others of that frame when it ends
@@ -189,13 +223,22 @@ export function latentView(el, source) {
     showChoice();
     const cloud = models.some((row) => row.cloud?.element.open) ? strip : 0;
     const request = missing(source, choice, cloud);
-    if (request) source.want(request);
     for (const row of models) paint(row, !request);
+    ask(request);
+    faces?.show(choice);
     if (source.facts) addTraversal();
     ends?.choose(sliders.keys());
     if (ends?.element.open && !request && sliders.keys().length) ends.show();
+    if (request) grid?.stop();
+    else grid?.show(choice);
+    if (complete && same(heard, choice)) return; // a picture beside the others has come
     clearTimeout(resting);
     resting = setTimeout(atRest, REST);
+  }
+  function ask(request) {
+    const pictures = [...faces?.wanted(choice) ?? [], ...models.flatMap(({ near }) => near?.wanted() ?? [])];
+    if (!request && !pictures.length) return;
+    source.want({ models: false, columns: [], bases: [], ...request, pictures });
   }
 
   function showChoice() {
@@ -204,7 +247,7 @@ export function latentView(el, source) {
     whole.show(choice);
     back.disabled = choice.origin === "image" && !choice.sample;
     const m = list.model();
-    code.textContent = python(choice, setup.models[m], setup.posteriors[m]);
+    code.text.textContent = python(choice, setup.models[m], setup.posteriors[m]);
   }
 
   /** Bring a row in line with the choice; `here` says whether all tensors for it are. */
@@ -220,7 +263,7 @@ export function latentView(el, source) {
     }
     const done = same(row.shown, choice);
     for (const canvas of row.canvases) canvas.classList.toggle("course-waiting", !done);
-    row.numbers.textContent = done ? numbers(row) : "Not decoded yet";
+    row.numbers.textContent = done ? changeInWords(row, setup) : "Not decoded yet";
     row.place = null;
     if (!here) return;
     row.note.textContent = [
@@ -267,15 +310,6 @@ export function latentView(el, source) {
     Object.assign(row, { after, shown: of });
   }
 
-  function numbers({ before, after }) {
-    const [channels] = setup.shape;
-    const { changed, mean } = pixelChange(before, after, channels, setup.threshold);
-    return (
-      `${changed} of ${after.length / channels} pixels change by more than ${setup.threshold} ` +
-      `grey levels; mean change ${mean.toFixed(1)}`
-    );
-  }
-
   function showPlace(row, atlas, tensor, code, spread) {
     addMap(row);
     const at = (z) => place(tensor("atlas/mean"), tensor("atlas/directions"), z);
@@ -286,9 +320,10 @@ export function latentView(el, source) {
     if (setup.plain) return;
     const density = Object.fromEntries(["constant", "means", "rows", "round", "sign"].map(
       (part) => [part, tensor(`density/${part}`)]));
-    const found = verdict(atlas, logDensity(density, code), nearest(tensor("atlas/codes"), code));
+    const near = nearest(tensor("atlas/codes"), code);
+    const found = verdict(atlas, logDensity(density, code), near.distance);
     const where = make("b", { class: found.far ? "course-off" : "" }, found.where);
-    row.numbers.append(". ", where, `: ${found.text}.`);
+    row.numbers.append(". ", where, `: ${found.text}${row.near.at(atlas.collapsed ? -1 : near.index)}.`);
   }
 
   function atRest() {
@@ -298,10 +333,16 @@ export function latentView(el, source) {
         canvas.setAttribute("aria-label", `${row.captions[i]} of ${origin} ${number}, ${row.name}`);
       });
       if (row.place) row.map?.say(row.start, row.place, row.ellipse);
+      row.near?.rest();
     }
     const said = models.map((row) => `${row.name}: ${row.numbers.textContent}`);
     spoken.textContent = [...changes(heard, choice), ...said].join(" ");
     heard = choice;
+    complete = models.every(({ shown }) => same(shown, choice));
+    if (complete) {
+      ask(null);
+      guide?.notice(Math.max(...models.map(({ changed }) => changed)));
+    }
     source.rest();
   }
 
@@ -315,13 +356,18 @@ export function latentView(el, source) {
     "aria-label": "Latent explorer" }, make("div", {},
     make("div", { class: "course-controls" },
       image.element,
-      ...(setup.plain ? [] : [make("div", { class: "course-row course-draws" },
-        make("span", {}, "draw"), cloudButton, ...drawButtons, back)]),
-      ...whole.elements, list.which, sliders.element, list.element,
-      make("div", { class: "course-row" }, undo, redo, reset)),
+      ...(setup.plain ? whole.elements : [
+        make("div", { class: "course-more" }, faces.element, ...(own ? [own.element] : [])),
+        make("div", { class: "course-row course-draws" }, make("span", {}, "draw"), cloudButton,
+          ...drawButtons, back),
+        make("div", { class: "course-towards" }, make("div", {}, ...whole.elements.slice(0, 2)), faces.target),
+        ...whole.elements.slice(2)]),
+      list.which, sliders.element, list.element,
+      make("div", { class: "course-row" }, undo, redo, reset, guide?.control ?? ""),
+      guide?.element ?? ""),
     make("div", { class: "course-models" },
       ...models.map((row) => row.element), more,
-      make("div", { class: "course-code" }, code, copy),
+      code.element,
       message, spoken)));
   ownKeys(root);
   root.addEventListener("keydown", (event) => {
@@ -356,6 +402,8 @@ export function latentView(el, source) {
     close() {
       cancelAnimationFrame(frame);
       ends?.pause();
+      grid?.stop();
+      own?.close();
       clearTimeout(resting);
       root.remove();
     },

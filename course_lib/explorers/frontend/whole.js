@@ -49,6 +49,7 @@ export function wholeControls({ setup, choice, change, settle }) {
 
   function show(choice) {
     const sliders = { target, step, scale, shift, noise };
+    if (target.input.max < setup.images - 1) target.input.max = setup.images - 1; // one's own picture
     for (const [key, slider] of Object.entries(sliders)) slider.show(choice[key]);
     other.disabled = !choice.noise;
   }
