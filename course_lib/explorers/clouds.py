@@ -38,7 +38,7 @@ def point_and_cloud(
     """
     figure = AltFigure(figsize=(8, 3), dpi=DPI, alt="")
     said, codes_of_all = [], torch.cat([model.encode(x).mean for model in (ae, vae)])
-    reach = min(-4, codes_of_all.min() - 1), max(4, codes_of_all.max() + 1)
+    reach = min(-4, codes_of_all.min().item() - 1), max(4, codes_of_all.max().item() + 1)
     for row, (name, model) in enumerate({"AE": ae, "VAE": vae}.items()):
         q, ink, bottom = model.encode(x), colour(name), 0.58 - 0.5 * row
         mean, mu, sigma = q.mean[:, 0], q.mean[face, 0], q.stddev[face, 0]

@@ -164,7 +164,7 @@ def densities(lines: Mapping[str, Tensor], z: Tensor = GRID, *, title: str, alt:
     axes.fill_between(z, first[shown], color=COLOURS[0], alpha=0.2, linewidth=0)
     # The same scale for all but the sharpest densities, so that a change of width is seen.
     highest = max(density.max().item() for density in lines.values())
-    axes.set(xlabel="z", ylabel="density", title=title, xlim=(z[0], z[-1]))
+    axes.set(xlabel="z", ylabel="density", title=title, xlim=z[[0, -1]].tolist())
     axes.set(ylim=(0, max(1.0, 1.05 * highest)))
     axes.yaxis.set_major_locator(MaxNLocator(3))
     axes.spines[["top", "right"]].set_visible(False)
