@@ -9,6 +9,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -277,7 +278,8 @@ def alike(given: Any, expected: Any) -> bool:
         given, expected = _tensor(given), _tensor(expected)
     except (TypeError, ValueError, RuntimeError):
         return False
-    return given.shape == expected.shape and torch.allclose(given, expected, 1e-4, 1e-6)
+    same = partial(torch.allclose, rtol=1e-4, atol=1e-6, equal_nan=True)
+    return given.shape == expected.shape and same(given, expected)
 
 
 def difference(given: Any, expected: Any) -> str:
