@@ -249,6 +249,15 @@ def test_scatter_writes_names_beside_the_points_and_lines_in_a_legend():
     assert "Line best: from -1 at -1 to -0.5 at 1" in figure.alt
 
 
+def test_scatter_names_points_of_a_lines_name_with_the_line():
+    points, lines = {"θ = 1": [(1, 2), (3, 4)], "AE": (2, 1)}, {"θ = 1": ([1, 3], [2, 4])}
+    figure = plots.scatter(points, "rate", "MSE", lines=lines)
+    axes, [legend] = figure.axes[0], figure.legends
+    assert [text.get_text() for text in axes.texts] == ["AE"]
+    assert [text.get_text() for text in legend.get_texts()] == ["θ = 1"]
+    assert to_rgba(axes.lines[0].get_color()) == tuple(axes.collections[0].get_facecolor()[0])
+
+
 def test_scatter_without_room_for_names_has_them_in_its_only_legend():
     points = {name: (1 + i * 1e-4, 1) for i, name in enumerate(SYSTEMS)} | {"far": (9, 9)}
     figure = plots.scatter(points, "rate", "MSE", lines={"best": ([1, 2], [2, 1])})

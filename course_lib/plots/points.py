@@ -42,6 +42,7 @@ def scatter(
     Parameters
     ----------
     points : mapping from name to (x, y), or to a list of them
+        Of a line's name, they have its colour and are named with it.
     xlabel, ylabel : str
         With units.
     lines : mapping from name to (xs, ys), optional
@@ -96,7 +97,7 @@ def scatter(
     axes.set_axisbelow(True)
     style = {"loc": "outside right upper", "frameon": False}
     legend = figure.legend(handles=axes.lines, **style) if lines else None
-    if not _write_names(axes, points):
+    if not _write_names(axes, points, [name for name in points if name not in lines]):
         if legend:
             legend.remove()
         figure.legend(**style)
@@ -125,7 +126,7 @@ def _write_plainly(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def _write_names(axes: Axes, points: Mapping[str, np.ndarray]) -> bool:
+def _write_names(axes: Axes, points: Mapping[str, np.ndarray], names: Sequence[str]) -> bool:
     """Write each name where it covers no point, line or name; if one has no place, write none."""
     axes.figure.draw_without_rendering()  # now it is known where everything lies
     room = axes.get_window_extent()
@@ -141,8 +142,8 @@ def _write_names(axes: Axes, points: Mapping[str, np.ndarray]) -> bool:
             and not any(path.intersects_bbox(box, filled=False) for path in paths)
         )
 
-    for name, xys in points.items():
-        style = {"textcoords": "offset points", "fontsize": SMALL}
+    for name in names:
+        xys, style = points[name], {"textcoords": "offset points", "fontsize": SMALL}
         text = axes.annotate(name, xys[0], xytext=(0, 0), **style)
         text.set_in_layout(False)
         written.append(text)
