@@ -17,11 +17,17 @@ effective = Formula(
     "effective size",
     "How many of k codes count?",
     solution=_effective,
-    inputs=lambda g: (3 * torch.randn(7, 5, generator=g) - 4,),
+    # Near +1000, as the log weights of a whole picture are: exp overflows, in double precision too.
+    inputs=lambda g: (3 * torch.randn(7, 5, generator=g, dtype=torch.float64) + 1000,),
     wrong=[
         Wrong(
             "you put the logarithms in where the weights belong: exp first.",
             lambda w: w.sum(0) ** 2 / (w**2).sum(0),
+        ),
+        Wrong(
+            "exp overflows: the logarithms are near +1000. Take the largest off first; a factor "
+            "that all weights share does not change the ratio.",
+            lambda w: w.exp().sum(0) ** 2 / (w.exp() ** 2).sum(0),
         ),
         Wrong(
             "you summed over the pictures: each picture, a column, has its own k weights.",
@@ -34,12 +40,13 @@ effective = Formula(
         ),
         Wrong(
             "the sum of the weights has to be squared: of equal weights all k codes count.",
-            lambda w: w.exp().sum(0) / (w.exp() ** 2).sum(0),
+            lambda w: (w - w.max(0).values).exp().sum(0) / (2 * (w - w.max(0).values)).exp().sum(0),
         ),
     ],
     hints=[
         "It is (Σ w)² / Σ w²: for k equal weights k, for one heavy weight 1.",
-        "Weights are log_weights.exp(); the sums run over the codes, the first axis.",
+        "Weights are log_weights.exp(), or any multiple of it: only ratios count. The sums run "
+        "over the codes, the first axis.",
     ],
 )
 
@@ -96,6 +103,7 @@ codebooks = Number(
         64.0: "that is in bits, 8 · log₂ 256; the table is in nats.",
         8 * log(64): "that is the rate of 64 vectors, as in the table.",
         log(256): "that is one group's; there are eight.",
+        32 * log(256): "one number per group, not per element: 32 elements are eight groups.",
         4 * 8 * log(64): "four times as many vectors do not cost four times as much: a logarithm.",
     },
     hints=[
