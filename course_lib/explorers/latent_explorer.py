@@ -1,19 +1,18 @@
 """The latent explorer: a view over `state` that decodes in the browser."""
 
-from collections.abc import Mapping, Sequence
-from itertools import islice
-from math import ceil, floor, log10, prod
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
 
 import safetensors.torch
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution
 from traitlets import Dict
 
 from course_lib import plots
 from course_lib.datasets.faces import FACTORS
 from course_lib.explorers import decoders
-from course_lib.explorers.atlas import Atlas, chart, gaussians
+from course_lib.explorers.atlas import Atlas, chart
+from course_lib.explorers.explored_model import ExploredModel, ranges
 from course_lib.explorers.live import LiveFigure
 from course_lib.explorers.state import (
     GAIN,
@@ -21,12 +20,9 @@ from course_lib.explorers.state import (
     ORIGINS,
     Exploration,
     ExplorerState,
-    edit,
     explore,
-    prior_draw,
     snapshot,
 )
-from course_lib.latents import encode
 from course_lib.plots.figure import AltFigure
 from course_lib.plots.pictures import THRESHOLD
 from course_lib.transforms import face_transform, to_image
@@ -111,27 +107,25 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         transform = transform or face_transform()
         self.x, self._transform, self._training = transform(images), transform, training
         self._image_shape = tuple(images.shape[1:])
-        self._codes = {name: encode(model, self.x) for name, model in self.models.items()}
         if unknown := set(points) - self.models.keys():
             raise ValueError(
                 f"points names {', '.join(sorted(unknown))}, but the models are "
                 f"{', '.join(self.models)}: name those that were trained without noise."
             )
-        self._spreads = {
-            name: None if plain or name in points else _spread(model, self.x)
-            for name, model in self.models.items()
-        }
-        self._travels = {name: decoders.can_travel(m) for name, m in self.models.items()}
-        # Without a kernel, too, if all that the transform does is to scale.
-        self._encodes = torch.equal(to_image(self.x), images) and all(
-            self._travels[name] and decoders.encoder_can_travel(model, self._image_shape)
-            for name, model in self.models.items()
-        )
         self.atlases = _atlases(self.models, transform, training, factors)
-        self.units = {
-            name: self.atlases[name].spread if self.atlases else 1.0 for name in self.models
+        self._explored = {
+            name: ExploredModel(
+                name, model, self.x, self.atlases.get(name), point=plain or name in points
+            )
+            for name, model in self.models.items()
         }
-        smallest = min(codes.shape[1] for codes in self._codes.values())
+        self.units = {name: one.unit for name, one in self._explored.items()}
+        # Pictures are encoded without a kernel, too, if all that the transform does is to scale.
+        self._encodes = torch.equal(to_image(self.x), images) and all(
+            one.travels and decoders.encoder_can_travel(one.model, self._image_shape)
+            for one in self._explored.values()
+        )
+        smallest = min(one.codes.shape[1] for one in self._explored.values())
         origins = ORIGINS[:1] if plain else ORIGINS if self.atlases else ORIGINS[:2]
         names = tuple(next(iter(self.atlases.values())).named) if self.atlases else ()
         self.state = ExplorerState(len(images), smallest, tuple(self.atlases), origins, names)
@@ -143,11 +137,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     @property
     def seen(self) -> dict[str, Exploration]:
         """What each model makes of the state, decoded by the kernel."""
-        origin, number = self._origin
-        return {
-            name: explore(model, self._code(name, origin, number), self._edited(name))
-            for name, model in self.models.items()
-        }
+        return {name: self._explore(one) for name, one in self._explored.items()}
 
     def still(self) -> AltFigure:
         """The pictures on screen, with their difference; see `LiveFigure`."""
@@ -194,10 +184,8 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
                 "channels first."
             )
         x = self._transform(image[None])
-        for name, model in self.models.items():
-            self._codes[name] = torch.cat([self._codes[name], encode(model, x)])
-            if self._spreads[name] is not None:
-                self._spreads[name] = torch.cat([self._spreads[name], _spread(model, x)])
+        for one in self._explored.values():
+            one.add(x)
         self.x = torch.cat([self.x, x])
         number = len(self.x) - 1
         self.state.image_count = len(self.x)
@@ -243,13 +231,14 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         """
         tensors, facts = {}, None
         if content["models"]:
-            facts = [self._facts(name) for name in self.models]
-            tensors |= self._of_all(lambda name: self._model_tensors(name, dtype))
+            count = self.state.latent_dim
+            facts = [one.facts(count, self._encodes) for one in self._explored.values()]
+            tensors |= self._of_all(lambda one: one.tensors(dtype))
             if content.get("alone"):
-                tensors |= self._of_all(lambda name: self._alone(name, dtype))
-        tensors |= self._of_all(lambda name: self._columns(name, content["columns"]))
+                tensors |= self._of_all(lambda one: one.alone(dtype, self._encodes))
+        tensors |= self._of_all(lambda one: one.columns(content["columns"]))
         for base in content["bases"]:
-            tensors |= self._of_all(lambda name, base=base: self._base(name, *base))
+            tensors |= self._of_all(lambda one, base=base: one.base(*base))
             if base[0] == "image":
                 tensors[f"original/{base[1]}"] = self._picture("original", base[1])
         for kind, number in content.get("pictures", ()):
@@ -281,28 +270,8 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             return to_image(self.x[number])
         return to_image(self._transform(self._training[number : number + 1])[0])
 
-    def _code(self, name: str, origin: str, number: int, draw: int = 0) -> Tensor:
-        """An unedited code, (1, K), or for the origin "posterior" a draw from an image's."""
-        mean = self._codes[name][number : number + 1]
-        if origin == "image":
-            return mean
-        noise = prior_draw(draw if origin == "posterior" else number, mean.shape[1])
-        if origin == "prior":
-            return noise
-        if origin == "posterior":
-            spread = self._spreads[name]
-            return mean if spread is None else mean + spread[number] * noise
-        return self.atlases[name].density.sample(1, seed=number)
-
-    def _edited(self, name: str) -> Tensor:
-        state, base = self.state, self._origin
-        if state.origin == "image" and state.sample:
-            base = ("posterior", state.image, state.sample)
-        target = self._code(name, "image", state.target)
-        atlas = self.atlases.get(name)
-        move = (atlas.directions if atlas else torch.zeros(2, 1), state.moves.get(name, (0.0, 0.0)))
-        along = atlas.named if atlas else {}
-        return edit(self._code(name, *base), target, state, move, along, self.units[name])
+    def _explore(self, one: ExploredModel) -> Exploration:
+        return explore(one.model, one.code(*self._origin), one.edited(self.state, self._origin))
 
     def _describe(self) -> dict:
         return {
@@ -310,115 +279,26 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             "images": len(self.x),
             "shape": list(self.x.shape[1:]),
             "image_shape": list(self._image_shape),
-            "posteriors": [self._spreads[name] is not None for name in self.models],
+            "posteriors": [one.spreads is not None for one in self._explored.values()],
             "elements": self.state.latent_dim,
             "most": MOST_ELEMENTS,
             "origins": list(self.state.origins),
             "shift": SHIFT_RANGE,
-            "values": self._ranges(),
+            "values": ranges(self._explored.values(), self.state.latent_dim),
             "step": STEP,
             "gain": GAIN,
             "threshold": THRESHOLD,
         }
 
-    def _ranges(self) -> list[tuple[float, float, float]]:
-        """Of each element's slider the two ends and the step: where codes are in any model, of
-        training pictures and of the images, and a spread beyond; not below zero where no code is,
-        as behind a ReLU."""
-        lows, highs, count = [], [], self.state.latent_dim
-        for name, codes in self._codes.items():
-            if name in self.atlases:
-                codes = torch.cat([self.atlases[name].codes, codes])
-            deviations = [codes.std(0, correction=0)]
-            if self._spreads[name] is not None:
-                deviations.append(self._spreads[name].flatten())
-            # The widest element's, as one that never moves has none of its own.
-            widest, most = torch.cat(deviations).max().item(), codes.abs().max().item()
-            beyond = widest if widest > 1e-6 * most else max(most, 1.0)
-            lows.append((codes.amin(0) - beyond)[:count] if codes.min() < 0 else torch.zeros(count))
-            highs.append((codes.amax(0) + beyond)[:count])
-        ends = zip(torch.stack(lows).amin(0), torch.stack(highs).amax(0), strict=True)
-        return [_on_steps(low.item(), high.item()) for low, high in ends]
-
-    def _facts(self, name: str) -> dict:
-        """What the view is told in words and single numbers of a model."""
-        model, atlas, count = self.models[name], self.atlases.get(name), self.state.latent_dim
-        facts = {
-            "layers": decoders.layers(model) if self._travels[name] else None,
-            "encoder": decoders.layers(model, "encoder") if self._encodes else None,
-            "atlas": None,
-        }
-        if atlas is None:
-            return facts
-        return facts | {
-            "atlas": {
-                "activity": atlas.activity[:count].tolist(),
-                "tracks": list(islice(atlas.tracks, count)),
-                "usual_log_density": atlas.usual_log_density,
-                "usual_distance": atlas.usual_distance,
-                "share": atlas.share,
-                "extent": atlas.extent,
-                "numbers": atlas.numbers,
-                "collapsed": atlas.collapsed,
-                "directions": [[key, direction.words] for key, direction in atlas.named.items()],
-            },
-        }
-
-    def _of_all(self, tensors_of) -> dict[str, Tensor]:
+    def _of_all(
+        self, tensors_of: Callable[[ExploredModel], dict[str, Tensor]]
+    ) -> dict[str, Tensor]:
         """Each model's tensors, named by its number."""
         return {
             f"{number}/{key}": tensor.contiguous()
-            for number, name in enumerate(self.models)
-            for key, tensor in tensors_of(name).items()
+            for number, one in enumerate(self._explored.values())
+            for key, tensor in tensors_of(one).items()
         }
-
-    def _model_tensors(self, name: str, dtype: torch.dtype) -> dict[str, Tensor]:
-        model, tensors = self.models[name], {}
-        tensors["unit"] = torch.tensor([self.units[name]], dtype=torch.float32)
-        if self._travels[name]:
-            everywhere = torch.ones(1, self._codes[name].shape[1])
-            tensors |= decoders.weights(model, dtype)
-            tensors["all"] = decoders.along(model, everywhere)
-            tensors["zero"] = decoders.first(model, 0 * everywhere)
-        if (atlas := self.atlases.get(name)) is not None:
-            tensors |= _atlas_tensors(atlas)
-            if self._travels[name]:
-                tensors["plane"] = decoders.along(model, atlas.directions)
-        return tensors
-
-    def _alone(self, name: str, dtype: torch.dtype) -> dict[str, Tensor]:
-        """What no kernel will be there to compute: any code's decoding, a picture's code."""
-        model = self.models[name]
-        found = decoders.whole_first(model) if self._travels[name] else {}
-        if self._encodes:
-            parts = decoders.weights(model, dtype, "encoder")
-            found |= {f"encoder/{key}": tensor for key, tensor in parts.items()}
-        return found
-
-    def _columns(self, name: str, columns: list[int | str]) -> dict[str, Tensor]:
-        travels, tensors = self._travels[name], {}
-        for column in columns:
-            if isinstance(column, str):
-                vector = self.atlases[name].named[column].vector[None]
-                tensors[f"direction/{column}"] = vector
-                if travels:
-                    tensors[f"direction/{column}/first"] = decoders.along(self.models[name], vector)
-            elif travels:
-                tensors[f"column/{column}"] = decoders.columns(self.models[name], [column])[0]
-        return tensors
-
-    def _base(self, name: str, origin: str, *numbers: int) -> dict[str, Tensor]:
-        if origin == "posterior" and self._spreads[name] is None:
-            return {}  # a point: every draw is the code that the view has
-        code = self._code(name, origin, *numbers)
-        at = "/".join(map(str, ("base", origin, *numbers)))
-        found = {f"{at}/code": code}
-        if origin == "image" and (spread := self._spreads[name]) is not None:
-            found[f"{at}/spread"] = spread[numbers[0] : numbers[0] + 1]
-        if self._travels[name]:
-            return found | {f"{at}/first": decoders.first(self.models[name], code)}
-        decoded = explore(self.models[name], code, code).reconstruction
-        return found | {f"{at}/picture": decoded}
 
     def _show(self, change) -> None:
         """The state has changed: tell the view, unless it comes from there."""
@@ -444,12 +324,10 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
 
     def _send_pictures(self) -> None:
         """Decode for the models whose decoders cannot go to the browser."""
-        for number, name in enumerate(self.models):
-            if not self._travels[name]:
-                code = self._code(name, *self._origin)
-                edited = explore(self.models[name], code, self._edited(name)).edited
+        for number, one in enumerate(self._explored.values()):
+            if not one.travels:
                 content = {"kind": "picture", "model": number, "choice": self.state.choice}
-                self.send(content, [edited.numpy().tobytes()])
+                self.send(content, [self._explore(one).edited.numpy().tobytes()])
 
 
 def _named(models: nn.Module | Mapping[str, nn.Module]) -> dict[str, nn.Module]:
@@ -465,20 +343,6 @@ def _named(models: nn.Module | Mapping[str, nn.Module]) -> dict[str, nn.Module]:
     return named
 
 
-@torch.inference_mode()
-def _spread(model: nn.Module, x: Tensor) -> Tensor | None:
-    """Standard deviations (n, K) of the pictures' posteriors, where the model has some."""
-    encoded = model.encode(x.to(next(model.parameters())))
-    return encoded.stddev.float().cpu() if isinstance(encoded, Distribution) else None
-
-
-def _on_steps(low: float, high: float) -> tuple[float, float, float]:
-    """A slider's range, rounded outwards to its steps; narrow ones have smaller steps."""
-    places = min(3, max(1, 2 - floor(log10((high - low) / 0.5))))
-    tens = 10**places
-    return floor(low * tens) / tens, ceil(high * tens) / tens, 1 / tens
-
-
 def _atlases(models, transform, training, factors) -> dict[str, Atlas]:
     if training is None:
         if factors is not None:
@@ -492,13 +356,3 @@ def _atlases(models, transform, training, factors) -> dict[str, Atlas]:
     return {
         name: chart(model, images, factors, transform=transform) for name, model in models.items()
     }
-
-
-def _atlas_tensors(atlas: Atlas) -> dict[str, Tensor]:
-    tensors = {
-        "atlas/codes": atlas.codes.half(),
-        "atlas/mean": atlas.mean,
-        "atlas/directions": atlas.directions,
-        "atlas/picture": atlas.picture,
-    }
-    return tensors | {f"density/{key}": value for key, value in gaussians(atlas.density).items()}
