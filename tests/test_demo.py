@@ -12,8 +12,8 @@ from torch import nn
 
 from course_lib import __main__
 from course_lib.explorers import demo
+from course_lib.explorers.exploration import prior_draw
 from course_lib.explorers.latent_explorer import LatentExplorer
-from course_lib.explorers.state import prior_draw
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
 from course_lib.transforms import face_transform
 

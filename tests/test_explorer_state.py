@@ -9,7 +9,8 @@ from torch import nn
 from course_lib import latents, transforms
 from course_lib.evaluation import pixel_change
 from course_lib.explorers.directions import Direction
-from course_lib.explorers.state import CHOICE, ExplorerState, edit, explore, prior_draw, snapshot
+from course_lib.explorers.exploration import edit, explore, prior_draw, snapshot
+from course_lib.explorers.state import CHOICE, ExplorerState
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
 
 SHAPE, LATENT = (3, 6, 5), 17

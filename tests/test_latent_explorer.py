@@ -16,8 +16,8 @@ from torch import nn
 
 from course_lib import latents, transforms
 from course_lib.explorers import decoders
+from course_lib.explorers.exploration import prior_draw
 from course_lib.explorers.latent_explorer import LatentExplorer
-from course_lib.explorers.state import prior_draw
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
 from course_lib.models import code as encoded
 

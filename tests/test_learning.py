@@ -10,8 +10,8 @@ from torch.distributions import Normal, kl_divergence
 
 from course_lib import training
 from course_lib.explorers import Snapshots, learning_explorer
+from course_lib.explorers.exploration import prior_draw
 from course_lib.explorers.learning import FACES, STEPS
-from course_lib.explorers.state import prior_draw
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
 from course_lib.objectives import WarmUp, elbo
 from course_lib.transforms import face_transform

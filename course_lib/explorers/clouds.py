@@ -9,8 +9,8 @@ from matplotlib.patches import Circle, Ellipse, FancyArrowPatch
 from torch import Tensor
 from torch.distributions import Normal
 
+from course_lib.explorers.exploration import snapshot
 from course_lib.explorers.figure_explorer import FigureExplorer, Slider
-from course_lib.explorers.state import snapshot
 from course_lib.models import FullyConnectedVAE
 from course_lib.plots.figure import DPI, FONT_SIZE, GAP, AltFigure, as_pictures, strip
 from course_lib.plots.palette import FREE, colour

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from course_lib import latents
 from course_lib.evaluation import pixel_change
+from course_lib.explorers.exploration import snapshot
 from course_lib.explorers.figure_explorer import FigureExplorer, Slider
-from course_lib.explorers.state import snapshot
 from course_lib.models import code
 from course_lib.plots.figure import DPI, FONT_SIZE, GAP, LINE, PICTURE, AltFigure, strip
 from course_lib.plots.palette import COLOURS

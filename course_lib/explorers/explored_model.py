@@ -10,7 +10,8 @@ from torch.distributions import Distribution
 
 from course_lib.explorers import decoders
 from course_lib.explorers.atlas import Atlas, gaussians
-from course_lib.explorers.state import ExplorerState, edit, explore, prior_draw
+from course_lib.explorers.exploration import edit, explore, prior_draw
+from course_lib.explorers.state import ExplorerState
 from course_lib.latents import encode
 
 

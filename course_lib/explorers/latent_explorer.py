@@ -12,17 +12,10 @@ from course_lib import plots
 from course_lib.datasets.faces import FACTORS
 from course_lib.explorers import decoders
 from course_lib.explorers.atlas import Atlas, chart
+from course_lib.explorers.exploration import GAIN, Exploration, explore, snapshot
 from course_lib.explorers.explored_model import ExploredModel, ranges
 from course_lib.explorers.live import LiveFigure
-from course_lib.explorers.state import (
-    GAIN,
-    MOST_ELEMENTS,
-    ORIGINS,
-    Exploration,
-    ExplorerState,
-    explore,
-    snapshot,
-)
+from course_lib.explorers.state import MOST_ELEMENTS, ORIGINS, ExplorerState
 from course_lib.plots.figure import AltFigure
 from course_lib.plots.pictures import THRESHOLD
 from course_lib.transforms import face_transform, to_image

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
 from course_lib.explorers.clouds import draw_cloud, draw_prior
+from course_lib.explorers.exploration import prior_draw, snapshot
 from course_lib.explorers.figure_explorer import FigureExplorer, Slider
-from course_lib.explorers.state import prior_draw, snapshot
 from course_lib.objectives import Terms, posterior
 from course_lib.plots.figure import DPI, FONT_SIZE, SMALL, AltFigure, as_pictures, strip
 from course_lib.plots.palette import FREE, colour

@@ -4,16 +4,16 @@ import { button, make } from "./controls.js";
 const FOLLOWS = 0.3; // R² from which on a factor names an element
 
 /** Elements go by their number, directions by their name. */
-export const isWay = (key) => typeof key === "string";
+export const isDirection = (key) => typeof key === "string";
 
 /** What a model's codes have to do with a direction, in words. */
-export function aboutWay(atlas, name) {
+export function aboutDirection(atlas, name) {
   return atlas?.directions.find(([way]) => way === name)[1] ?? "";
 }
 
 /** What is known in a model of an element, or of a direction by its name; `atlas` may be null. */
 export function describe(atlas, element) {
-  if (isWay(element)) return `direction ${element}: ${aboutWay(atlas, element)}`;
+  if (isDirection(element)) return `direction ${element}: ${aboutDirection(atlas, element)}`;
   if (!atlas) return `element ${element}`;
   const activity = `variance ${atlas.activity[element].toPrecision(2)}`;
   const track = atlas.tracks[element];
@@ -23,7 +23,7 @@ export function describe(atlas, element) {
 
 /** Its short name, for a slider. */
 export function shortName(atlas, element) {
-  if (isWay(element)) return element;
+  if (isDirection(element)) return element;
   const track = atlas?.tracks[element];
   return track && track[1] >= FOLLOWS ? `${element} \u2194 ${track[0]}` : `element ${element}`;
 }
@@ -81,8 +81,8 @@ export function elementList({ count, models, atlases, plain, add, changed }) {
     const key = RANKS[rank.value][2];
     const exact = (e) => (String(e) === words ? 0 : 1);
     const ways = (atlas()?.directions ?? []).map(([way]) => way);
-    const late = (e) => (isWay(e) === (rank.value === "direction") ? 0 : 1);
-    const place = (e) => (isWay(e) ? ways.indexOf(e) : key(e, atlas()));
+    const late = (e) => (isDirection(e) === (rank.value === "direction") ? 0 : 1);
+    const place = (e) => (isDirection(e) ? ways.indexOf(e) : key(e, atlas()));
     found = [...Array(count).keys(), ...(plain ? [] : ways)].map((e) => [e, describe(atlas(), e)])
       .filter(([, text]) => text.toLowerCase().includes(words))
       .sort(([a], [b]) => exact(a) - exact(b) || late(a) - late(b) || place(a) - place(b) || a - b);

@@ -18,14 +18,14 @@ export function draw(canvas, bytes, [channels, height, width]) {
   canvas.getContext("2d").putImageData(canvas.image, 0, 0);
 }
 
-/** `after` minus `before`, amplified, about mid-grey: figures.difference. */
+/** `after` minus `before`, amplified, about mid-grey: plots.figure.difference. */
 export function difference(before, after, gain) {
   const pixels = new Uint8ClampedArray(after.length);
   for (let p = 0; p < after.length; p++) pixels[p] = 128 + gain * (after[p] - before[p]);
   return pixels;
 }
 
-/** pictures.pixel_change: pixels in which a channel moves by more than `threshold`, mean change. */
+/** evaluation.pixel_change: pixels in which a channel moves by more than `threshold`, mean change. */
 export function pixelChange(before, after, channels, threshold) {
   const size = before.length / channels;
   let changed = 0;

@@ -1,6 +1,6 @@
 // A slider for each chosen element of the code, and for each chosen direction.
 import { button, make, slider } from "./controls.js";
-import { aboutWay, describe, isWay, shortName } from "./elements.js";
+import { aboutDirection, describe, isDirection, shortName } from "./elements.js";
 import { showSpread } from "./posterior.js";
 import { typable } from "./typing.js";
 import { round6 } from "./whole.js";
@@ -9,7 +9,7 @@ export const FAR = 3; // standard deviations that a direction's slider reaches t
 
 /** The part of a choice that changes when an element is set, or codes are moved along a direction. */
 export function withValue(choice, key, value) {
-  const part = isWay(key) ? "directions" : "edits";
+  const part = isDirection(key) ? "directions" : "edits";
   const pairs = choice[part].map((pair) => [...pair]);
   const pair = pairs.find(([other]) => other === key);
   if (pair) pair[1] = value;
@@ -36,7 +36,7 @@ export function codeSliders({ setup, choice, change, settle, say, atlas }) {
       return;
     }
     say("");
-    if (isWay(key)) set(key, 0);
+    if (isDirection(key)) set(key, 0);
     else change({ elements: [...choice().elements, key] });
     settle();
     show();
@@ -44,18 +44,18 @@ export function codeSliders({ setup, choice, change, settle, say, atlas }) {
   }
   const without = (key) => choice().edits.filter(([other]) => other !== key);
   function forget(key) {
-    if (isWay(key)) set(key, 0);
+    if (isDirection(key)) set(key, 0);
     else change({ edits: without(key) });
     settle();
   }
   function remove(key) {
-    if (isWay(key)) change({ directions: choice().directions.filter(([other]) => other !== key) });
+    if (isDirection(key)) change({ directions: choice().directions.filter(([other]) => other !== key) });
     else change({ edits: without(key), elements: choice().elements.filter((other) => other !== key) });
     settle();
   }
 
   function rowOf(key) {
-    const way = isWay(key);
+    const way = isDirection(key);
     const name = way ? `direction ${key}` : `element ${key}`;
     const [min, max, step] = way ? [-FAR, FAR, setup.step] : setup.values[key];
     const row = slider({
@@ -88,8 +88,8 @@ export function codeSliders({ setup, choice, change, settle, say, atlas }) {
   function name() {
     for (const [key, row] of rows) {
       row.title.textContent = shortName(atlas(), key);
-      row.title.title = describe(atlas(), key) + (isWay(key) ? "; in standard deviations" : "");
-      if (isWay(key)) row.cost.textContent = aboutWay(atlas(), key);
+      row.title.title = describe(atlas(), key) + (isDirection(key) ? "; in standard deviations" : "");
+      if (isDirection(key)) row.cost.textContent = aboutDirection(atlas(), key);
     }
   }
 
@@ -97,8 +97,8 @@ export function codeSliders({ setup, choice, change, settle, say, atlas }) {
   function paint(code, mean, spread) {
     const along = new Map(choice().directions);
     for (const [key, row] of rows) {
-      row.show(isWay(key) ? along.get(key) : code[key]);
-      if (!isWay(key)) showSpread(row, mean?.[key], spread?.[key]);
+      row.show(isDirection(key) ? along.get(key) : code[key]);
+      if (!isDirection(key)) showSpread(row, mean?.[key], spread?.[key]);
     }
   }
   return { element, keys, set, add, show, name, paint };

@@ -2,7 +2,7 @@
 import { button, make } from "./controls.js";
 import { decode, toImage } from "./decoder.js";
 import { edited } from "./edits.js";
-import { isWay } from "./elements.js";
+import { isDirection } from "./elements.js";
 import { draw } from "./pictures.js";
 import { FAR, withValue } from "./sliders.js";
 
@@ -39,11 +39,11 @@ export function traversal({ source, models, choice, set, rest, opened }) {
   let keys = null;
 
   const chosen = () => keys?.[which.selectedIndex];
-  const nameOf = (key) => `${isWay(key) ? "direction" : "element"} ${key}`;
+  const nameOf = (key) => `${isDirection(key) ? "direction" : "element"} ${key}`;
 
   /** The two ends: of the training codes, where they are known. */
   function values(m, key) {
-    if (isWay(key)) return [-FAR, FAR];
+    if (isDirection(key)) return [-FAR, FAR];
     const codes = tensorOf(m)("atlas/codes");
     if (!codes) return source.setup.values[key];
     const n = tensorOf(m)("atlas/mean").length;
