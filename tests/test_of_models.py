@@ -1,6 +1,5 @@
 import math
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -9,7 +8,6 @@ from torch.distributions import MultivariateNormal, Normal, kl_divergence
 from course_lib.evaluation import (
     active_units,
     aggregate_posterior,
-    auroc,
     factor_recovery,
     importance_sampling,
     nll,
@@ -233,14 +231,6 @@ def test_factors_that_are_linear_in_the_code_are_read_and_others_not():
     torch.testing.assert_close(found, 1 - missed / ((truth - truth.mean(0)) ** 2).sum(0))
 
 
-def test_auroc_is_the_share_of_pairs_in_the_right_order():
-    generator = torch.Generator().manual_seed(0)
-    normal, anomalous = (torch.randint(0, 9, (n,), generator=generator) for n in (23, 31))
-    pairs = np.sign(anomalous[:, None].numpy() - normal[None].numpy())
-    assert auroc(normal, anomalous) == pytest.approx((pairs.mean() + 1) / 2)
-    assert auroc(torch.tensor([1.0, 2.0]), torch.tensor([3.0])) == 1
-
-
 def recovery(*shapes, fill=0.0):
     return factor_recovery(*(torch.full(shape, fill) for shape in shapes))
 
@@ -253,9 +243,6 @@ def recovery(*shapes, fill=0.0):
         (lambda: recovery((9, 2), (9, 3), (5, 2), (5, 4)), r"\(5, 4\), but expects"),
         (lambda: recovery((9, 2), (9, 3), (1, 2), (1, 3)), "two pictures or more"),
         (lambda: recovery((9, 2), (9, 3), (5, 2), (5, 3), fill=math.nan), "recovery got NaN"),
-        (lambda: auroc(torch.zeros(0), torch.zeros(3)), r"shape \(0,\) and \(3,\)"),
-        (lambda: auroc(torch.zeros(2, 1), torch.zeros(3, 1)), "one number per picture"),
-        (lambda: auroc(torch.zeros(2), torch.tensor([math.nan])), "auroc got NaN"),
         (
             lambda: aggregate_posterior(FullyConnectedVAE((1, 5, 7)), torch.zeros(0, 1, 5, 7)),
             "got no pictures",

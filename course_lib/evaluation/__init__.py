@@ -1,12 +1,20 @@
 """Numbers to set beside models (`of_models`) and pictures (`of_pictures`), the features that they
-are compared by (`features`), and whether an element means one thing (`disentanglement`)."""
+are compared by (`features`), whether an element means one thing (`disentanglement`), and how well a
+score tells strange pictures (`detection`)."""
 
+from course_lib.evaluation.detection import (
+    Roc,
+    auroc,
+    auroc_interval,
+    distance,
+    error_map,
+    roc,
+)
 from course_lib.evaluation.of_models import (
     AggregatePosterior,
     ImportanceEstimate,
     active_units,
     aggregate_posterior,
-    auroc,
     factor_recovery,
     importance_sampling,
     nll,
@@ -28,12 +36,16 @@ __all__ = [
     "AggregatePosterior",
     "ImportanceEstimate",
     "PixelChange",
+    "Roc",
     "Sharpness",
     "active_units",
     "aggregate_posterior",
     "auroc",
+    "auroc_interval",
     "changed_squares",
+    "distance",
     "distance_to_nearest",
+    "error_map",
     "factor_recovery",
     "frechet_distance",
     "importance_sampling",
@@ -41,6 +53,7 @@ __all__ = [
     "pixel_change",
     "reconstruction_error",
     "refined_posterior",
+    "roc",
     "sharpness",
     "two_sample_accuracy",
 ]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 from sklearn.linear_model import LinearRegression
-from sklearn.metrics import r2_score, roc_auc_score
+from sklearn.metrics import r2_score
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal, Normal
 
@@ -314,33 +314,3 @@ def factor_recovery(
     x, y, test_x, test_y = (t.detach().cpu().double().numpy() for t in given)
     probe = LinearRegression().fit(x, y)
     return torch.from_numpy(r2_score(test_y, probe.predict(test_x), multioutput="raw_values"))
-
-
-def auroc(normal: Tensor, anomalous: Tensor) -> float:
-    """How well a score tells anomalies: the chance that one of them scores higher than a normal
-    example, ties counting half. 0.5 is a coin toss; below that, anomalies look *more* normal.
-
-    Parameters
-    ----------
-    normal, anomalous : Tensor
-        Scores, (n,) and (m,).
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    ValueError
-        If either is empty or not one row, or NaN or infinity is among them.
-    """
-    if (normal.ndim, anomalous.ndim) != (1, 1) or 0 in (len(normal), len(anomalous)):
-        raise ValueError(
-            f"auroc got scores of shape {tuple(normal.shape)} and {tuple(anomalous.shape)}, but "
-            "expects (n,) and (m,): pass one number per picture, and some pictures of each kind."
-        )
-    scores = torch.cat([normal, anomalous]).detach().cpu()
-    if not scores.isfinite().all():
-        raise ValueError("auroc got NaN or infinity: find out which picture scores so.")
-    labels = torch.cat([torch.zeros(len(normal)), torch.ones(len(anomalous))])
-    return float(roc_auc_score(labels, scores))

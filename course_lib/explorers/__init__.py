@@ -8,6 +8,7 @@ from course_lib.explorers.learning import Snapshots, learning_explorer
 from course_lib.explorers.linear_vae import linear_vae_playground
 from course_lib.explorers.one_latent import kl_explorer, posterior_explorer
 from course_lib.explorers.state import ExplorerState
+from course_lib.explorers.threshold import threshold_explorer
 
 __all__ = [
     "ExplorerState",
@@ -23,4 +24,5 @@ __all__ = [
     "linear_vae_playground",
     "point_and_cloud",
     "posterior_explorer",
+    "threshold_explorer",
 ]

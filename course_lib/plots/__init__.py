@@ -5,6 +5,7 @@ They are built without pyplot, so that a notebook shows a figure once, where it 
 
 from course_lib.plots.barcharts import bars
 from course_lib.plots.curves import LiveCurve, curve, loss_curves
+from course_lib.plots.detectors import roc
 from course_lib.plots.figure import AltFigure, difference, symmetric
 from course_lib.plots.heatmaps import heatmap
 from course_lib.plots.palette import colour
@@ -22,6 +23,7 @@ __all__ = [
     "grid",
     "heatmap",
     "loss_curves",
+    "roc",
     "scatter",
     "symmetric",
 ]

@@ -5,6 +5,7 @@ because a Fabric is an object of its own: a notebook may train once on the CPU a
 where Accelerate keeps one global state per process.
 """
 
+import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -32,6 +33,10 @@ from course_lib.training.runtime import (
 )
 from course_lib.training.threads import multiply_adds, threads_worth
 from course_lib.transforms import face_transform
+
+# Fabric lets PyTorch look for an NVIDIA card through a library that is opened anew each time, and
+# Adam looks at each step: 5 % of a small one. The plain way costs nothing, and nobody forks here.
+os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
 
 Objective = Callable[[nn.Module, Tensor], Terms]
 
