@@ -1,5 +1,6 @@
 """Networks, and nothing else: no loss, no data, no plotting. The course's own (`networks`), and
-those that somebody brings: any encoder and decoder (`wrapped`)."""
+what somebody brings: any encoder and decoder (`wrapped`), a
+file of weights (`weights`)."""
 
 from course_lib.models.networks import (
     ConvolutionalVAE,
@@ -11,6 +12,7 @@ from course_lib.models.networks import (
     check_pictures,
     code,
 )
+from course_lib.models.weights import load_weights
 from course_lib.models.wrapped import Wrapped, wrap
 
 __all__ = [
@@ -23,5 +25,6 @@ __all__ = [
     "check_codes",
     "check_pictures",
     "code",
+    "load_weights",
     "wrap",
 ]
