@@ -98,13 +98,18 @@ def _read(path: Path) -> Any:
         with torch.serialization.safe_globals([(type(n, (_StandIn,), {}), n) for n in names]):
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a file can do wrong
-        # PyTorch's own words go on to advise weights_only=False, which runs what the file says.
-        told = re.search(r"(?:error:\s*|Trying to load )(.+)", str(error)) or re.search("(.+)", str(error))
-        reason = told[1].partition(". ")[0].rstrip(".") if told else type(error).__name__
         raise ValueError(
-            f"{path} was not read, and nothing in it was run ({reason}): save model.state_dict() "
+            f"{path} was not read, and nothing in it was run ({_reason(error)}): save model.state_dict() "
             "with torch.save, or give another file."
         ) from None
+
+
+def _reason(error: Exception) -> str:
+    """PyTorch's, without its advice to set weights_only=False, which runs what the file says."""
+    for pattern in (r"error:\s*(.+)", "Trying to load (.+)", "(.+)"):
+        if found := re.search(pattern, str(error)):
+            return found[1].partition(". ")[0].rstrip(".")
+    return type(error).__name__
 
 
 def _state_dicts(content: Any) -> list[dict[str, Tensor]]:
