@@ -331,7 +331,7 @@ def _named(models: nn.Module | Mapping[str, nn.Module]) -> dict[str, nn.Module]:
         if not (hasattr(model, "encode") and hasattr(model, "decode")):
             raise TypeError(
                 f"{name!r} is a {type(model).__name__}, but a model with encode and decode is "
-                "expected: pass models.FullyConnectedAutoencoder(), or a dict from name to model."
+                "expected: pass one of course_lib.models, or models.wrap(encoder, decoder, shape)."
             )
     return named
 

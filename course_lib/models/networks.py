@@ -1,7 +1,9 @@
-"""Networks, and nothing else: no loss, no data, no plotting."""
+"""The course's own networks."""
 
+from collections.abc import Sequence
 from copy import deepcopy
 from functools import partial
+from itertools import pairwise
 from math import prod
 
 import torch
@@ -12,35 +14,46 @@ from course_lib.likelihoods import OptimalGaussian
 
 
 class FullyConnectedAutoencoder(nn.Module):
-    """The homework's autoencoder: one layer in, one layer out.
+    """The homework's autoencoder: one layer in, one layer out, or as many as are asked for.
 
     Parameters
     ----------
     image_shape : (channels, height, width)
     latent_dim : int
         Number of latent elements.
+    hidden_dims : sequence of int
+        Widths of the layers between pictures and code; the decoder has them in reverse.
+    relu_code : bool
+        Whether a ReLU keeps every latent element at zero or above.
 
     Notes
     -----
     With the defaults it has 25,179,136 parameters, and a homework checkpoint loads into it with
-    ``load_state_dict(…, strict=True)``. The ReLU keeps every latent element at zero or above.
+    ``load_state_dict(…, strict=True)``. `homework.fcn` is another one.
     """
 
-    def __init__(self, image_shape: tuple[int, int, int] = (3, 64, 64), latent_dim: int = 1024):
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int] = (3, 64, 64),
+        latent_dim: int = 1024,
+        hidden_dims: Sequence[int] = (),
+        relu_code: bool = True,
+    ):
         super().__init__()
         self.image_shape, self.latent_dim = tuple(image_shape), latent_dim
-        pixels = prod(image_shape)
-        self.encoder = nn.Sequential(nn.Linear(pixels, latent_dim), nn.ReLU())
-        self.decoder = nn.Sequential(nn.Linear(latent_dim, pixels), nn.Tanh())
+        widths = (prod(image_shape), *hidden_dims, latent_dim)
+        encoder, decoder = _linear(widths), _linear(widths[::-1])
+        self.encoder = nn.Sequential(*encoder, *[nn.ReLU()] * relu_code)
+        self.decoder = nn.Sequential(*decoder, nn.Tanh())
 
     def encode(self, x: Tensor) -> Tensor:
         """Pictures (B, C, H, W) in [-1, 1] to codes (B, latent_dim)."""
-        _check_pictures(x, self.image_shape)
+        check_pictures(x, self.image_shape)
         return self.encoder(x.flatten(1))
 
     def decode(self, z: Tensor) -> Tensor:
         """Codes (B, latent_dim) to pictures (B, C, H, W)."""
-        _check_codes(z, self.latent_dim)
+        check_codes(z, self.latent_dim)
         return self.decoder(z).unflatten(1, self.image_shape)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -93,7 +106,7 @@ class FullyConnectedVAE(nn.Module):
 
     def encode(self, x: Tensor) -> Normal:
         """Pictures (B, C, H, W) in [-1, 1] to the posterior q(z|x), a Normal (B, latent_dim)."""
-        _check_pictures(x, self.image_shape)
+        check_pictures(x, self.image_shape)
         # Back to x's type: under mixed precision the KL would be computed on two digits.
         mean, log_variance = self.encoder(x.flatten(1)).to(x.dtype).chunk(2, dim=1)
         # Halved, because the scale is σ and the network says log σ². Unchecked, because checking
@@ -102,7 +115,7 @@ class FullyConnectedVAE(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """Codes (B, latent_dim) to pictures (B, C, H, W): the means of p(x|z)."""
-        _check_codes(z, self.latent_dim)
+        check_codes(z, self.latent_dim)
         return self.decoder(z).unflatten(1, self.image_shape)
 
     @torch.no_grad()
@@ -161,7 +174,7 @@ class LinearVAE(FullyConnectedVAE):
 
     def encode(self, x: Tensor) -> Normal:
         """Pictures (B, C, H, W) to the posterior q(z|x), a Normal (B, latent_dim)."""
-        _check_pictures(x, self.image_shape)
+        check_pictures(x, self.image_shape)
         mean = self.encoder(x.flatten(1)).to(x.dtype)
         spread = (self.log_variance / 2).exp().expand_as(mean)
         return Normal(mean, spread, validate_args=False)
@@ -248,7 +261,14 @@ def code(model: nn.Module, x: Tensor) -> Tensor:
     return encoded.mean if isinstance(encoded, Distribution) else encoded
 
 
-def _check_pictures(x: Tensor, image_shape: tuple[int, ...]) -> None:
+def _linear(widths: Sequence[int]) -> list[nn.Module]:
+    """Linear layers of these widths, a ReLU between each two."""
+    layers = [layer for pair in pairwise(widths) for layer in (nn.Linear(*pair), nn.ReLU())]
+    return layers[:-1]
+
+
+def check_pictures(x: Tensor, image_shape: tuple[int, ...]) -> None:
+    """Refuse what is not pictures (B, C, H, W) of the shape (C, H, W), with a ValueError."""
     if x.shape[1:] != image_shape:
         raise ValueError(
             f"The encoder got shape {tuple(x.shape)}, but expects (batch, "
@@ -257,7 +277,8 @@ def _check_pictures(x: Tensor, image_shape: tuple[int, ...]) -> None:
         )
 
 
-def _check_codes(z: Tensor, latent_dim: int) -> None:
+def check_codes(z: Tensor, latent_dim: int) -> None:
+    """Refuse what is not codes (B, latent_dim), with a ValueError."""
     if z.ndim != 2 or z.shape[1] != latent_dim:
         raise ValueError(
             f"The decoder got shape {tuple(z.shape)}, but expects (batch, {latent_dim}): pass "
