@@ -51,8 +51,8 @@ def check_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise type(error)(
-            f"Nothing can be written to '{folder}' ({error.strerror or error}): choose a folder of "
-            "yours, for data sets and models with the variable COURSE_DATA."
+            f"Nothing can be written to '{folder}' ({error.strerror or error}): choose another "
+            "folder; that of data sets and models is set by the variable COURSE_DATA."
         ) from error
 
 
