@@ -1,5 +1,7 @@
 """The command line, ``python -m course_lib``: notebooks made ready, models trained, a demo."""
 
+import io
+import sys
 import traceback
 from enum import StrEnum
 from pathlib import Path
@@ -40,13 +42,14 @@ app = typer.Typer(
     add_completion=False,
 )
 
-Model = StrEnum("Model", ["vae", "ae"])
+Model = StrEnum("Model", "vae ae homework homework-fcn homework-cnn homework-vae")
 Likelihood = StrEnum("Likelihood", ["optimal", "bernoulli"])
-FIGURES = {  # as runs.measure names them, and with their units
-    "distortion": "distortion, nats per picture",
+FIGURES = {  # as results.measure names them, and with their units
+    "distortion": "distortion, as the loss counts it",
     "rate": "rate, nats per picture",
     "mse": "squared error of a pixel in [-1, 1]",
-    "rms": "its root, in grey levels",
+    "mean_mse": "squared error of the mean picture",
+    "rms": "root of the model's, in grey levels",
     "active": "active latent elements",
     "nll": "-log p(x), nats per picture",
 }
@@ -127,9 +130,13 @@ def claims_command(
 @app.command()
 def train(
     data: Annotated[str, typer.Option(help="A data set's name, or the path of a .npy file.")],
-    model: Annotated[Model, typer.Option(help="ae is the vae's network without noise or rate.")] = (
-        Model.vae
-    ),
+    model: Annotated[
+        Model,
+        typer.Option(
+            help="ae is the vae's network without noise or rate; homework is the homework's "
+            "autoencoder, and the last three are its sample code's."
+        ),
+    ] = Model.vae,
     folder: Annotated[
         Path | None,
         typer.Option(help="Where the results go.", show_default="build/runs/DATA-MODEL"),
@@ -153,14 +160,21 @@ def train(
         bool, typer.Option("--binarise", help="Draw each pixel black or white, by its grey.")
     ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in the folder.")
+        bool,
+        typer.Option(
+            "--resume", help="Go on with the run in the folder; lr, batch size may change."
+        ),
     ] = False,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", help="A file of weights to start from: .pt, .pth, .safetensors."),
+    ] = None,
     nll_samples: Annotated[
         int, typer.Option(min=0, help="Codes per picture to estimate log p(x) with; 0: do not.")
     ] = 0,
 ) -> None:
     """Train a model, write its weights, history, reconstructions and samples, print its figures."""
-    from course_lib import runs  # not above: the other commands need no PyTorch
+    from course_lib import results, runs  # not above: the other commands need no PyTorch
 
     folder = folder or runs.default_folder(data, model)
     measured = runs.train(
@@ -180,12 +194,16 @@ def train(
         crop=crop,
         binarise=binarise,
         resume=resume,
+        start=start,
         nll_samples=nll_samples,
     )
     typer.echo(f"{'':36}{'validation':>12}{'test':>12}")
-    for name in measured["test"]:
-        row = "".join(f"{measured[part][name]:>12.4g}" for part in ("validation", "test"))
-        typer.echo(f"{FIGURES[name]:36}{row}")
+    for name, words in FIGURES.items():
+        if name in measured["test"]:
+            row = "".join(f"{measured[part][name]:>12.4g}" for part in ("validation", "test"))
+            typer.echo(f"{words:36}{row}")
+    if warning := results.warning(measured["test"]):
+        typer.echo(warning)
     typer.echo(f"Weights, history and sheets are in {folder}.")
 
 
@@ -203,6 +221,9 @@ def demo(
 
 def main() -> None:
     """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):  # a console's code page may lack σ, × and …
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     app(prog_name="python -m course_lib")
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -27,6 +28,32 @@ def data_folder() -> Path:
     """
     chosen = os.environ.get("COURSE_DATA")
     return Path(chosen) if chosen else Path(__file__).resolve().parent.parent / "data"
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that nothing can be written to, before much has been computed.
+
+    Nothing is left there: a folder that is missing is not made, but the one that it would be made
+    in is tried.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Raises
+    ------
+    OSError
+        In one sentence.
+    """
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    try:
+        with TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise type(error)(
+            f"Nothing can be written to '{folder}' ({error.strerror or error}): choose another "
+            "folder; that of data sets and models is set by the variable COURSE_DATA."
+        ) from error
 
 
 @contextmanager
@@ -114,6 +141,7 @@ def load_or_make(
         return tensors
     from safetensors.torch import save_file
 
+    check_writable(path.parent)
     with one_at_a_time(path):
         if (tensors := _read(path, made_by)) is not None:  # made meanwhile
             return tensors

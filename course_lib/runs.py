@@ -1,27 +1,98 @@
 """A training run from the command line: pictures and settings in, a folder of results out."""
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from math import sqrt
+from os.path import abspath, expanduser
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
-from course_lib import datasets, evaluation, latents, plots, training
-from course_lib.files import written_beside
+from course_lib import datasets, homework, latents, results, training
+from course_lib.datasets.loading import LOADERS
+from course_lib.files import check_writable, written_beside
 from course_lib.likelihoods import Bernoulli, OptimalGaussian
-from course_lib.models import FullyConnectedVAE
+from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE, load_weights
 from course_lib.objectives import WarmUp, elbo, squared_error
+from course_lib.training.checkpoints import check_ours
 from course_lib.transforms import FaceTransform, face_transform
 
+HOMEWORK = {  # its networks and losses, with sizes of their own
+    "homework": (FullyConnectedAutoencoder, squared_error),
+    "homework-fcn": (homework.fcn, squared_error),
+    "homework-cnn": (homework.cnn, squared_error),
+    "homework-vae": (homework.HomeworkVAE, homework.sample_loss),
+}
+WITH_PRIOR = ("vae", "homework-vae")
 LIKELIHOODS = {"optimal": OptimalGaussian, "bernoulli": Bernoulli}
+HIDDEN, LATENT = 1024, 64
 LARGEST = 64  # pixels; larger pictures are resized to a square of that
-COLUMNS = 8  # pictures in a row of a sheet
-BATCH = 100  # pictures that are scored at a time
-DECODED = 3200  # pictures that are decoded at a time to score them: 10 MB of MNIST's
-SEVERAL = 1000  # pictures that say which latent elements are in use
-FITTED, COMPONENTS = 10_000, 10  # codes that a density is fitted to, and its Gaussians
+FITTED = 10_000  # codes that a density is fitted to
+CHECKED = 100  # pictures that are looked at whether they are black and white
+STATE, SETTINGS = "state.safetensors", "run.json"
+FILES = (STATE, SETTINGS, "history.json", "figures.json", "reconstructions.png", "samples.png")
+FORMAT = "course_lib run 1"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the command ``train`` left in a folder; see `open`.
+
+    Attributes
+    ----------
+    model : nn.Module
+        Trained as far as the run came, set to evaluate.
+    transform : FaceTransform
+        From uint8 pictures to what the model takes.
+    data : Splits
+        The pictures.
+    history : dict of lists of numbers
+        As `training.State` has it.
+    settings : dict
+        What the command was told.
+    """
+
+    model: nn.Module
+    transform: FaceTransform
+    data: datasets.Splits
+    history: dict[str, list]
+    settings: dict
+
+
+def open(folder: str | Path) -> Run:
+    """Read a run back: its model, and the pictures as the model saw them.
+
+    Parameters
+    ----------
+    folder : path
+        What ``python -m course_lib train`` wrote to, ``build/runs/faces-vae`` for example. A run
+        that is not finished, or was stopped, opens as well.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no run, or its pictures are gone.
+    ValueError
+        If its weights cannot be read.
+    """
+    folder = Path(folder)
+    settings = _settings(folder)
+    if settings is None:
+        raise FileNotFoundError(
+            f"There is no run in '{folder}': give a folder that python -m course_lib train wrote "
+            "to, or train first."
+        )
+    splits = _pictures(settings["data"], settings["binarise"])
+    transform = _transform(splits.train, settings["crop"])
+    sizes = (settings[name] for name in ("hidden_dim", "latent_dim", "likelihood"))
+    build = _network(settings["model"], _seen(splits.train, transform), *sizes)
+    state = training.load(folder / STATE, build)
+    return Run(state.model, transform, splits, state.history, settings)
 
 
 def train(
@@ -34,14 +105,15 @@ def train(
     lr: float = 1e-3,
     seed: int = 0,
     device: str = "auto",
-    hidden_dim: int = 1024,
-    latent_dim: int = 64,
+    hidden_dim: int = HIDDEN,
+    latent_dim: int = LATENT,
     beta: float = 1.0,
     warm_up: int = 0,
     likelihood: str = "optimal",
     crop: bool = False,
     binarise: bool = False,
     resume: bool = False,
+    start: Path | None = None,
     nll_samples: int = 0,
 ) -> dict[str, dict[str, float]]:
     """Train a model and write what there is to see of it.
@@ -52,11 +124,12 @@ def train(
         As `datasets.load` takes it. Which picture goes where, and which pixels `binarise` makes
         white, does not depend on `seed`.
     folder : path
-        It gets ``state.safetensors`` (after every epoch), ``history.json``, ``figures.json``,
-        ``reconstructions.png`` and ``samples.png``.
-    model : {"vae", "ae"}
+        It gets ``state.safetensors`` and ``run.json`` (after every epoch; `open` reads them),
+        ``history.json``, ``figures.json``, ``reconstructions.png`` and ``samples.png``.
+    model : {"vae", "ae", "homework", "homework-fcn", "homework-cnn", "homework-vae"}
         A `FullyConnectedVAE`, or the same network as a plain autoencoder: its codes are the
-        posterior's means, without noise or rate.
+        posterior's means, without noise or rate. Or the homework's autoencoder, or one of the
+        networks of its sample code (see `homework`), with their own sizes and loss.
     epochs, batch_size, lr, seed, device
         As `training.fit` takes them.
     hidden_dim, latent_dim : int
@@ -69,14 +142,18 @@ def train(
     binarise : bool
         Draw every pixel black or white, see `datasets.binarise`.
     resume : bool
-        Go on with the run in the folder, which must be of the same settings.
+        Go on with the run in the folder, which must be of the same settings, but for `lr` and
+        `batch_size`.
+    start : path, optional
+        A file of weights to start from, as `models.load_weights` takes it.
     nll_samples : int
         Codes drawn for each picture to estimate log p(x); 0 leaves that out.
 
     Returns
     -------
     dict of dict of float
-        What `figures.json` holds: under ``"validation"`` and ``"test"`` the output of `measure`.
+        What `figures.json` holds: under ``"validation"`` and ``"test"`` the output of
+        `results.measure`, and as ``mean_mse`` that of `results.mean_picture_error`.
 
     Raises
     ------
@@ -86,25 +163,28 @@ def train(
         If training diverges.
     """
     objective = _objective(model, beta, warm_up, nll_samples)
-    saved = folder / "state.safetensors"
-    if saved.exists() and not resume:
-        raise FileExistsError(
-            f"There is a run in '{folder}' already: add --resume to go on with it, choose another "
-            "--folder, or delete this one."
-        )
+    settings = {
+        "format": FORMAT,
+        "data": data if data in LOADERS else abspath(expanduser(data)),
+        "model": model,
+        "hidden_dim": hidden_dim,
+        "latent_dim": latent_dim,
+        "likelihood": likelihood,
+        "crop": crop,
+        "binarise": binarise,
+    }
+    _check_folder(folder, resume)
     splits = _pictures(data, binarise)
-    if model == "ae" and min(len(splits.train), FITTED) <= latent_dim:
-        raise ValueError(
-            f"{len(splits.train)} training pictures are too few to fit a density to codes of "
-            f"{latent_dim} elements, which an autoencoder's samples need: choose a smaller "
-            "--latent-dim."
-        )
     transform = _transform(splits.train, crop)
     if likelihood == "bernoulli":
-        _check_black_and_white(transform(splits.train[:BATCH]))
-    shape = (splits.train.shape[1], *transform.size)
+        _check_black_and_white(transform(splits.train[:CHECKED]))
+    build = _network(model, _seen(splits.train, transform), hidden_dim, latent_dim, likelihood)
+
+    def keep_settings(*_) -> None:  # not before there is a state to open with them
+        _write(folder / SETTINGS, json.dumps(settings, indent=1).encode())
+
     state = training.fit(
-        partial(FullyConnectedVAE, shape, hidden_dim, latent_dim, LIKELIHOODS[likelihood]()),
+        build if start is None else lambda: load_weights(start, build()),
         objective,
         splits,
         epochs=epochs,
@@ -113,21 +193,26 @@ def train(
         seed=seed,
         device=device,
         transform=transform,
-        resume_from=saved if resume else None,
-        checkpoint=saved,
+        resume_from=folder / STATE if resume else None,
+        checkpoint=folder / STATE,
+        on_epoch=keep_settings,
     )
+    keep_settings()
     _write(folder / "history.json", json.dumps(state.history, indent=1, allow_nan=False).encode())
-    sheet = reconstructions(state.model, splits.test, transform)
+    sheet = results.reconstructions(state.model, splits.test, transform)
     _write(folder / "reconstructions.png", sheet.png())
     codes = (
-        None if model == "vae" else latents.encode(state.model, splits.train[:FITTED], transform)
+        None
+        if model in WITH_PRIOR
+        else latents.encode(state.model, splits.train[:FITTED], transform)
     )
-    sheet = samples(state.model, codes, seed)
+    sheet = results.samples(state.model, codes, seed)
     _write(folder / "samples.png", sheet.png())
-    measured = {
-        name: measure(state.model, objective, getattr(splits, name), transform, nll_samples)
-        for name in ("validation", "test")
-    }
+    measured = {}
+    for name in ("validation", "test"):
+        images = getattr(splits, name)
+        measured[name] = results.measure(state.model, objective, images, transform, nll_samples)
+        measured[name]["mean_mse"] = results.mean_picture_error(splits.train, images, transform)
     _write(folder / "figures.json", json.dumps(measured, indent=1, allow_nan=False).encode())
     return measured
 
@@ -137,126 +222,58 @@ def default_folder(data: str, model: str) -> Path:
     return Path("build/runs", f"{Path(data).stem}-{model}")
 
 
-def measure(
-    model: nn.Module,
-    objective: training.Objective,
-    images: Tensor,
-    transform: nn.Module,
-    nll_samples: int = 0,
-) -> dict[str, float]:
-    """The figures of a trained model on pictures it has not seen.
-
-    Parameters
-    ----------
-    model : nn.Module
-    objective : callable
-        What it was trained with.
-    images : Tensor or MappedImages
-        uint8 (N, C, H, W).
-    transform : nn.Module
-    nll_samples : int
-
-    Returns
-    -------
-    dict of float
-        ``distortion`` and ``rate`` in nats per picture; ``mse`` of a pixel in squared units of
-        [-1, 1]; its root ``rms`` in grey levels; ``active`` latent elements; and if asked for
-        ``nll``, -log p(x) in nats.
-    """
-    terms = training.evaluate(model, objective, images, transform)
-    squared = training.evaluate(model, squared_error, images, transform)["distortion"]
-    mse = squared / transform(images[:1]).numel()
-    several = _prepared(model, images[:SEVERAL], transform)
-    measured = {
-        "distortion": terms["distortion"],
-        "rate": terms["rate"],
-        "mse": mse,
-        "rms": 127.5 * sqrt(mse),
-        "active": int(evaluation.active_units(model, several).sum()),
-    }
-    if nll_samples:
-        # Noise of its own for each batch, so that the errors of the estimates average out.
-        parts = [
-            evaluation.nll(
-                model,
-                _prepared(model, images[start : start + BATCH], transform),
-                nll_samples,
-                chunk=DECODED,
-                seed=start,
-            )
-            for start in range(0, len(images), BATCH)
-        ]
-        measured["nll"] = torch.cat(parts).mean().item()
-    return measured
-
-
-@torch.no_grad()
-def reconstructions(model: nn.Module, images: Tensor, transform: nn.Module) -> plots.AltFigure:
-    """A sheet of pictures above their reconstructions, with the error of each.
-
-    Parameters
-    ----------
-    model : nn.Module
-    images : Tensor or MappedImages
-        uint8 (N, C, H, W), of which the first 16 are shown.
-    transform : nn.Module
-
-    Returns
-    -------
-    AltFigure
-    """
-    shown = 2 * COLUMNS if len(images) >= 2 * COLUMNS else min(COLUMNS, len(images))
-    x = _prepared(model, images[:shown], transform)
-    y = model(x)
-    errors = 127.5 * (y - x).square().flatten(1).mean(1).sqrt()
-    pictures, titles = [], []
-    for row in torch.arange(shown).split(COLUMNS):
-        pictures += [x[row], y[row]]
-        titles += [f"picture {i}" for i in row] + [f"off by {errors[i]:.1f}" for i in row]
-    return plots.grid(
-        torch.cat(pictures),
-        columns=min(COLUMNS, shown),
-        titles=titles,
-        title="Test pictures above their reconstructions; root mean square error in grey levels",
-    )
-
-
-@torch.no_grad()
-def samples(model: nn.Module, codes: Tensor | None = None, seed: int = 0) -> plots.AltFigure:
-    """A sheet of 64 pictures that the model makes up.
-
-    Parameters
-    ----------
-    model : nn.Module
-    codes : Tensor, optional
-        (N, K). New codes are drawn from a mixture of Gaussians fitted to these, as an autoencoder
-        needs it, which has no prior; without them from the prior N(0, I).
-    seed : int
-
-    Returns
-    -------
-    AltFigure
-    """
-    n = COLUMNS**2
-    if codes is None:
-        made, source = model.sample(n, torch.Generator().manual_seed(seed)), "the prior N(0, I)"
-    else:
-        components = min(COMPONENTS, (len(codes) - 1) // codes.shape[1])
-        density = latents.fit_density(codes, components, seed)
-        made = model.decode(density.sample(n, seed).to(codes))
-        source = f"{components} Gaussians fitted to the codes of training pictures"
-    return plots.grid(made, columns=COLUMNS, title=f"Decoded codes drawn from {source}")
-
-
 def _objective(model: str, beta: float, warm_up: int, nll_samples: int) -> training.Objective:
     if model == "vae":
         return WarmUp(warm_up, beta) if warm_up else partial(elbo, beta=beta)
     if beta != 1 or warm_up or nll_samples:
         raise ValueError(
-            "An autoencoder has no rate to weigh and no log p(x) to estimate: leave out --beta, "
-            "--warm-up and --nll-samples, or train with --model vae."
+            f"Only the course's VAE, and not {model}, has a rate to weigh and a log p(x) to "
+            "estimate: leave out --beta, --warm-up and --nll-samples, or train with --model vae."
         )
-    return partial(elbo, sample=False)
+    return HOMEWORK[model][1] if model in HOMEWORK else partial(elbo, sample=False)
+
+
+def _network(
+    model: str, shape: tuple[int, int, int], hidden_dim: int, latent_dim: int, likelihood: str
+) -> Callable[[], nn.Module]:
+    if model not in HOMEWORK:
+        chosen = LIKELIHOODS[likelihood]()
+        return partial(FullyConnectedVAE, shape, hidden_dim, latent_dim, chosen)
+    if (hidden_dim, latent_dim, likelihood) != (HIDDEN, LATENT, "optimal"):
+        raise ValueError(
+            f"{model} has the homework's sizes and no likelihood: leave out --hidden-dim, "
+            "--latent-dim and --likelihood, or train with --model vae or ae."
+        )
+    return partial(HOMEWORK[model][0], shape)
+
+
+def _check_folder(folder: Path, resume: bool) -> None:
+    """Refuse a folder that cannot be written to, or has something in it that would be replaced."""
+    check_writable(folder)
+    if resume:
+        return
+    check_ours(folder / STATE)
+    if (folder / STATE).exists():
+        raise FileExistsError(
+            f"There is a run in '{folder}' already: add --resume to go on with it, choose another "
+            "--folder, or delete this one."
+        )
+    for name in FILES:
+        if (folder / name).exists() and not (name == SETTINGS and _settings(folder)):
+            raise FileExistsError(
+                f"There is a {name} in '{folder}', but no run that it belongs to, so it stays as "
+                "it is: choose another --folder."
+            )
+
+
+def _settings(folder: Path) -> dict | None:
+    """What a run's command was told; None if there is no file of ours that says so."""
+    try:
+        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    ours = isinstance(settings, dict) and settings.get("format") == FORMAT
+    return settings if ours else None
 
 
 def _pictures(data: str, binarise: bool) -> datasets.Splits:
@@ -281,6 +298,11 @@ def _transform(images: Tensor, crop: bool) -> FaceTransform:
     return face_transform(None, (LARGEST, LARGEST) if large else (height, width))
 
 
+def _seen(images: Tensor, transform: FaceTransform) -> tuple[int, int, int]:
+    """The shape of what the network sees of a picture."""
+    return (images.shape[1], *transform.size)
+
+
 def _check_black_and_white(x: Tensor) -> None:
     if not (x.abs() == 1).all():
         raise ValueError(
@@ -290,11 +312,12 @@ def _check_black_and_white(x: Tensor) -> None:
         )
 
 
-def _prepared(model: nn.Module, images: Tensor, transform: nn.Module) -> Tensor:
-    """Pictures as the model takes them, where it is."""
-    return transform(images.to(next(model.parameters()).device))
-
-
 def _write(path: Path, content: bytes) -> None:
-    with written_beside(path) as beside:
-        beside.write_bytes(content)
+    try:
+        with written_beside(path) as beside:
+            beside.write_bytes(content)
+    except OSError as error:
+        raise OSError(
+            f"{path} could not be written ({error.strerror or error}): make room, and go on with "
+            "--resume from the last whole epoch."
+        ) from error

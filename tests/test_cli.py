@@ -1,5 +1,6 @@
 """``python -m course_lib``: notebooks executed for committing, and exported as offline slides."""
 
+import io
 import re
 import shutil
 import sys
@@ -156,6 +157,15 @@ def test_a_mistake_shows_where_it_was_noticed_if_one_asks(tmp_path, monkeypatch)
     monkeypatch.setattr(sys, "argv", ["course_lib", "--traceback", "execute", str(tmp_path / "x")])
     with pytest.raises(FileNotFoundError, match="There is no notebook"):
         __main__.main()
+
+
+def test_a_console_of_few_letters_is_no_obstacle(tmp_path, monkeypatch):
+    console = io.TextIOWrapper(io.BytesIO(), "cp437")
+    monkeypatch.setattr(execute, "execute", lambda path, timeout: None)
+    monkeypatch.setattr(sys, "stdout", console)
+    assert run(monkeypatch, "execute", "σ².ipynb") == 0
+    console.flush()
+    assert console.buffer.getvalue().decode("cp437").strip() == "σ².ipynb ?"
 
 
 @pytest.fixture(scope="module")

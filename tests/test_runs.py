@@ -1,17 +1,20 @@
 """``python -m course_lib train``: what a run leaves, how it resumes, what it refuses."""
 
 import json
+import re
+import shutil
 import sys
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from course_lib import __main__, datasets, evaluation, training
+from course_lib import __main__, datasets, evaluation, homework, results, runs, training
 from course_lib.likelihoods import Bernoulli
-from course_lib.models import FullyConnectedVAE
+from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
 from course_lib.objectives import WarmUp
 from course_lib.training.checkpoints import load
 from course_lib.training.fingerprint import fingerprint
@@ -21,7 +24,10 @@ torch.set_num_threads(1)  # as in test_training: networks this small are not wor
 
 SHAPE = (3, 6, 5)
 SMALL = {"--hidden-dim": 9, "--latent-dim": 4, "--batch-size": 16, "--epochs": 3, "--device": "cpu"}
-FILES = ["figures.json", "history.json", "reconstructions.png", "samples.png", "state.safetensors"]
+FILES = [
+    "figures.json", "history.json", "reconstructions.png", "run.json", "samples.png",
+    "state.safetensors",
+]  # fmt: skip
 build = partial(FullyConnectedVAE, SHAPE, 9, 4)
 whole = face_transform(None, SHAPE[1:])
 
@@ -212,7 +218,15 @@ MISTAKES = {
     "no such file": ({"--data": "nowhere/faces.npy"}, [], "There is no folder 'nowhere'"),
     "floats": ({"--data": "floats.npy"}, [], "uint8 from 0 to 255 was expected"),
     "too few": ({"--data": "few.npy"}, [], "15 pictures or more"),
-    "too few for a density": ({"--model": "ae", "--latent-dim": 56}, [], "smaller --latent-dim"),
+    "the homework's sizes": (
+        {"--model": "homework-fcn"},
+        [],
+        "leave out --hidden-dim, --latent-dim and --likelihood",
+    ),
+    "the homework's beta": ({"--model": "homework-vae", "--beta": 4}, [], "leave out --beta"),
+    "no weights": ({"--from": "gone.pt"}, [], "There is no file gone.pt"),
+    "a folder that is a file": ({"--folder": "few.npy"}, [], "Nothing can be written to 'few.npy'"),
+    "a folder in a file": ({"--folder": "few.npy/a/b"}, [], "Nothing can be written to 'few.npy/a"),
     "nothing to resume": ({}, ["--resume"], "train first"),
     "no step": ({"--lr": 0}, [], "lr=0.0, but it must be positive"),
     "diverging": ({"--lr": 1e30}, [], "try a smaller lr"),
@@ -268,6 +282,7 @@ def test_a_value_out_of_the_question_is_named(option, value, photos, tmp_path, c
     [
         ([], {}, "add --resume to go on with it"),
         (["--resume"], {"--latent-dim": 5}, "model (there FullyConnectedVAE"),
+        (["--resume"], {"--lr": 0.1, "--seed": 2}, "with a different seed"),
         (["--resume"], {"--seed": 2}, "with a different seed"),
         (["--resume"], {"--epochs": 2}, "ask for more epochs"),
     ],
@@ -279,3 +294,171 @@ def test_another_run_in_the_folder_is_left_alone(finished, photos, flags, change
     message = train(*flags, **options)
     assert words in message and "\n" not in message
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+# --- the homework's networks
+
+
+WITHOUT_SIZES = {"--batch-size": 16, "--epochs": 2, "--device": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    """Pictures whose sides are multiples of 8, of which 56 train."""
+    path = tmp_path_factory.mktemp("data") / "faces.npy"
+    random = np.random.default_rng(1)
+    brightness = random.uniform(40, 200, (70, 1, 1, 1))
+    np.save(path, random.normal(brightness, 20, (70, 8, 16, 3)).clip(0, 255).astype(np.uint8))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "network", "objective"),
+    [
+        ("homework", FullyConnectedAutoencoder, "squared_error"),
+        ("homework-fcn", homework.fcn, "squared_error"),
+        ("homework-cnn", homework.cnn, "squared_error"),
+        ("homework-vae", homework.HomeworkVAE, "sample_loss"),
+    ],
+)
+def test_the_homeworks_networks_train_and_open(kind, network, objective, faces, tmp_path, capsys):
+    options = {"--data": faces, "--folder": tmp_path, "--model": kind}
+    assert train(**WITHOUT_SIZES | options) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == FILES
+    run = runs.open(tmp_path)
+    expected = network((3, 8, 16))
+    assert type(run.model) is type(expected)
+    assert repr(run.model) == repr(expected)
+    state = load(tmp_path / "state.safetensors", expected)
+    assert state.settings["objective"].startswith(f"{objective} ")
+    if kind == "homework-vae":
+        assert "The code has collapsed" in capsys.readouterr().out
+
+
+# --- a run read back
+
+
+def test_a_run_is_opened_with_its_pictures(finished, photos):
+    _, folder, state = finished
+    run = runs.open(folder)
+    x = whole(datasets.load(photos).test)
+    assert torch.equal(run.transform(run.data.test), x)
+    assert torch.equal(run.model(x), state.model(x)) and not run.model.training
+    assert run.history == state.history
+    assert run.settings["data"] == str(photos)
+
+
+def test_a_run_opens_from_another_folder_and_as_it_was_made(photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(photos.parent)
+    words = {"--likelihood": "bernoulli", "--data": photos.name, "--folder": tmp_path / "run"}
+    assert train("--binarise", **SMALL | words) == 0
+    monkeypatch.chdir(tmp_path)
+    run = runs.open("run")
+    assert isinstance(run.model.likelihood, Bernoulli)
+    assert set(run.transform(run.data.train).unique().tolist()) == {-1, 1}
+
+
+@pytest.mark.parametrize("content", [None, "no JSON", "[1]", '{"model": "mine"}'])
+def test_a_folder_without_a_run_is_told(content, tmp_path):
+    if content:
+        (tmp_path / "run.json").write_text(content)
+    with pytest.raises(FileNotFoundError, match="There is no run in"):
+        runs.open(tmp_path)
+
+
+# --- going on
+
+
+def test_a_resumed_run_may_change_its_lr_and_batch_size(finished, photos, tmp_path):
+    kind, folder, _ = finished
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    changes = {"--model": kind, "--epochs": 4, "--lr": 1e-30, "--batch-size": 28}
+    again = run(photos, tmp_path, "--resume", **changes)
+    assert again.history["epoch"] == [1, 2, 3, 4] and again.step == 4 * 2
+    for name, weights in runs.open(folder).model.named_parameters():
+        assert torch.equal(weights, dict(again.model.named_parameters())[name]), name
+
+
+def test_a_run_starts_from_weights(finished, photos, tmp_path):
+    kind, folder, state = finished
+    torch.save(state.model, tmp_path / "mine.pt")
+    for start in (tmp_path / "mine.pt", folder / "state.safetensors"):
+        options = {"--model": kind, "--epochs": 1, "--lr": 1e-30, "--seed": 5, "--from": start}
+        again = run(photos, tmp_path / start.stem, **options)
+        for name, weights in state.model.named_parameters():
+            assert torch.equal(weights, dict(again.model.named_parameters())[name]), name
+    message = train(
+        **SMALL | {"--data": photos, "--folder": tmp_path / "x", "--hidden-dim": 8, "--from": start}
+    )
+    assert "encoder.0.weight has shape (9, 90) there and (8, 90) here" in message
+    assert not (tmp_path / "x").exists()
+
+
+# --- files stay whose they are
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("flags", [[], ["--resume"]])
+def test_what_is_not_a_runs_is_never_overwritten(name, flags, photos, tmp_path):
+    (tmp_path / name).write_bytes(b"somebody's thesis")
+    message = train(*flags, **SMALL | {"--data": photos, "--folder": tmp_path})
+    assert message.startswith("Error: ") and message.endswith(".") and "\n" not in message
+    assert "delete" not in message
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_bytes() == b"somebody's thesis"
+
+
+def test_a_full_disk_after_training_is_a_sentence_and_the_weights_are_there(
+    photos, tmp_path, monkeypatch
+):
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        message = train(**SMALL | {"--data": photos, "--folder": tmp_path})
+    assert "could not be written (No space left on device)" in message and "\n" not in message
+
+
+# --- what is worth saying of a run
+
+
+def test_a_run_that_learned_nothing_says_so(photos, tmp_path, capsys):
+    train(**SMALL | {"--data": photos, "--folder": tmp_path, "--beta": 1e6, "--epochs": 10})
+    assert "The code has collapsed: no latent elements tell" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("figures", "words"),
+    [
+        ({"mse": 0.1, "mean_mse": 0.2, "rate": 0.0, "active": 3}, None),
+        ({"mse": 0.1, "mean_mse": 0.2, "rate": 9.0, "active": 3}, None),
+        ({"mse": 0.3, "mean_mse": 0.2, "rate": 9.0, "active": 3}, r"is 0\.3, .* picture 0\.2;"),
+        ({"mse": 0.1, "mean_mse": 0.2, "rate": 9.0, "active": 0}, "has collapsed: no latent"),
+        ({"mse": 0.1, "mean_mse": 0.2, "rate": 1e-6, "active": 3}, "rate is 1e-06 nats"),
+    ],
+)
+def test_the_warning(figures, words):
+    found = results.warning(figures)
+    assert found is None if words is None else re.search(words, found)
+
+
+def test_the_mean_picture_is_that_of_the_training_pictures(photos):
+    splits = datasets.load(photos)
+    mean = whole(splits.train).mean(0)
+    expected = (whole(splits.test) - mean).square().mean().item()
+    found = results.mean_picture_error(splits.train, splits.test, whole)
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("codes", "source"),
+    [
+        (torch.ones(20, 4), "the one code"),
+        (torch.rand(20, 30), "a Gaussian fitted"),
+        (torch.rand(60, 4), "10 Gaussians fitted"),
+    ],
+)
+def test_codes_are_drawn_from_what_can_be_fitted_to_them(codes, source):
+    drawn, told = results._drawn(codes, 7, 0)
+    assert drawn.shape == (7, codes.shape[1]) and told.startswith(source)

@@ -99,8 +99,8 @@ def _read(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a file can do wrong
         raise ValueError(
-            f"{path} was not read, and nothing in it was run ({_reason(error)}): save model.state_dict() "
-            "with torch.save, or give another file."
+            f"{path} was not read, and nothing in it was run ({_reason(error)}): save "
+            "model.state_dict() with torch.save, or give another file."
         ) from None
 
 

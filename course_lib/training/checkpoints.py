@@ -16,6 +16,9 @@ from course_lib.files import written_beside
 from course_lib.objectives import Terms
 
 FORMAT = "course_lib training state 2"
+LONGEST_HEADER = 100_000_000  # bytes, as safetensors has it
+# What a run may go on with in another way: nothing that it has learned depends on them.
+CHANGEABLE = ("lr", "batch_size")
 
 
 @dataclass
@@ -104,6 +107,8 @@ def save(state: State, path: str | Path) -> None:
     ------
     FloatingPointError
         If any number is not finite; what was in the file stays.
+    OSError
+        If it cannot be written, as on a full disk; what was in the file stays.
     """
     tensors = {f"model.{name}": t for name, t in state.model.state_dict().items()}
     for index, moments in state.optimizer.state_dict()["state"].items():
@@ -118,8 +123,14 @@ def save(state: State, path: str | Path) -> None:
                 "written: go on from an earlier state, with a smaller lr."
             )
     plain = {key: getattr(state, key) for key in ("settings", "history", "step")}
-    with written_beside(Path(path)) as beside:
-        save_file(tensors, beside, {"format": FORMAT, "state": json.dumps(plain)})
+    try:
+        with written_beside(Path(path)) as beside:
+            save_file(tensors, beside, {"format": FORMAT, "state": json.dumps(plain)})
+    except (OSError, SafetensorError) as error:  # of the second kind is a full disk
+        raise OSError(
+            f"The state after step {state.step} could not be written to {path} ({error}), and what "
+            "was there before stays: make room, or choose another place, and go on from there."
+        ) from error
 
 
 def load(path: str | Path, model: nn.Module | Callable[[], nn.Module]) -> State:
@@ -152,6 +163,33 @@ def load(path: str | Path, model: nn.Module | Callable[[], nn.Module]) -> State:
     return state
 
 
+def check_ours(path: str | Path) -> None:
+    """Raise FileExistsError if a file is there that is no training state, whole or damaged: it is
+    somebody's, and not to be replaced."""
+    path = Path(path)
+    if path.exists() and not is_ours(path):
+        raise FileExistsError(
+            f"{path} is not a training run of this course's, and stays as it is: choose another "
+            "name or folder, or move it away."
+        )
+
+
+def is_ours(path: Path) -> bool:
+    """Whether `save` wrote a file, even if its end is missing."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(min(int.from_bytes(file.read(8), "little"), LONGEST_HEADER))
+    except OSError:
+        return False
+    return FORMAT.rpartition(" ")[0].encode() in header
+
+
+def epochs_done(path: str | Path) -> int:
+    """How many epochs a file's run has finished; raises as `load`."""
+    with _opened(path) as file:
+        return len(_plain(file, path)["history"].get("epoch", []))
+
+
 def is_finished(path: str | Path) -> bool:
     """Whether a file holds weights to read and no moments to go on with; raises as `load`."""
     with _opened(path) as file:
@@ -159,8 +197,9 @@ def is_finished(path: str | Path) -> bool:
         return _plain(file, path)["step"] > 0 and not moments
 
 
-def check_same_run(path: str | Path, settings: dict) -> None:
-    """Raise Mismatch, which names what differs, if a file is of a run with other settings."""
+def check_same_run(path: str | Path, settings: dict) -> dict:
+    """Raise Mismatch, which names what differs, if a file is of a run with other settings; else
+    return the file's."""
     with _opened(path) as file:
         plain = _plain(file, path)
     there = plain["settings"] | {"epochs": len(plain["history"].get("epoch", []))}
@@ -174,16 +213,20 @@ def check_same_run(path: str | Path, settings: dict) -> None:
             f"{path} is of another run, with a different {', '.join(differing)}: resume with the "
             "same settings, or train afresh."
         )
+    return there
 
 
-def restore(state: State, path: str | Path) -> None:
+def restore(state: State, path: str | Path) -> dict:
     """Fill the state of a run that is about to go on; raises as `load`, and Mismatch where the
-    file's settings are not the run's or it holds weights only."""
-    check_same_run(path, state.settings)
+    file's settings are not the run's or it holds weights only. Returns the file's settings: those
+    in `CHANGEABLE` may be others."""
+    kept = {key: value for key, value in state.settings.items() if key not in CHANGEABLE}
+    there = check_same_run(path, kept)
     plain, tensors = _read(path)
     if is_finished(path):
         raise Mismatch(f"{path} holds weights only, nothing to go on with: train afresh.")
     _fill(state, plain, tensors, path)
+    return there
 
 
 @contextmanager
@@ -196,7 +239,7 @@ def _opened(path: str | Path) -> Iterator[safe_open]:
             yield file
     except (SafetensorError, OSError) as error:
         raise Mismatch(
-            f"{path} is not a whole safetensors file ({error}): delete it and train again."
+            f"{path} is not a whole safetensors file ({error}): train again, or correct the path."
         ) from error
 
 

@@ -18,6 +18,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from course_lib.files import check_writable
 from course_lib.objectives import Terms
 from course_lib.training import checkpoints
 from course_lib.training.checkpoints import Mismatch, State, adam, save
@@ -83,8 +84,9 @@ def fit(
 ) -> State:
     """Train a model with Adam.
 
-    Interrupting (Ctrl-C, or the notebook's stop button) ends the run after the step under way
-    and returns its state, which can be used, saved and resumed. A second interrupt raises.
+    Interrupting (Ctrl-C, the notebook's stop button, or the signal SIGTERM) ends the run after the
+    step under way and returns its state, which can be used, saved and resumed. A second interrupt
+    raises.
 
     Parameters
     ----------
@@ -112,7 +114,9 @@ def fit(
     transform : nn.Module, optional
         From uint8 pictures to the network's input; the homework's by default.
     resume_from : path, optional
-        A file that `save` or `checkpoint` wrote, in a run of the same settings.
+        A file that `save` or `checkpoint` wrote, in a run of the same settings. `lr` and
+        `batch_size` may be others; with another `batch_size` an epoch that was interrupted begins
+        again, and steps are counted as if all had been of that size.
     checkpoint : path, optional
         Write the state there after every epoch, and on an interrupt.
     progress : bool
@@ -134,8 +138,12 @@ def fit(
     FloatingPointError
         If the loss stops being a finite number, within 20 steps. What `checkpoint` holds is then
         still the last state that was whole.
+    OSError
+        If nothing can be written where `checkpoint` is: before training.
     """
     _check(data, epochs=epochs, batch_size=batch_size, lr=lr)
+    if checkpoint is not None:
+        check_writable(Path(checkpoint).parent)
     keep_freed_memory()
     fabric = Fabric(accelerator=choose_device(device), devices=1, precision=precision)
     transform = transform or face_transform()
@@ -150,7 +158,9 @@ def fit(
         settings = identity(network, objective, data, transform, batch_size, lr, seed, precision)
         state = State(network, adam(network, lr), settings)
         if resume_from is not None:
-            checkpoints.restore(state, resume_from)
+            there = checkpoints.restore(state, resume_from)
+            if there["batch_size"] != batch_size:
+                _recount(state, per_epoch)
             _check_not_past(state, epochs * per_epoch, resume_from)
             set_random_state(state.rng)
             bar.update(n * state.step // per_epoch)
@@ -256,6 +266,11 @@ def _check(data: Data, **numbers: float) -> None:
             raise ValueError(f"fit got {name}={number}, but it must be positive: correct the call.")
     if len(data.train) == 0 or len(data.validation) == 0:
         raise ValueError("fit got an empty train or validation set: pass datasets.load(…).")
+
+
+def _recount(state: State, per_epoch: int) -> None:
+    state.step = per_epoch * len(state.history.get("epoch", []))
+    state.sums = torch.zeros_like(state.sums)
 
 
 def _check_not_past(state: State, steps: int, path: str | Path) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from inspect import signature
+from pathlib import Path
 
 from torch import nn
 from tqdm.auto import tqdm
 
-from course_lib.files import data_folder, one_at_a_time
+from course_lib.files import check_writable, data_folder, one_at_a_time
 from course_lib.training import checkpoints
 from course_lib.training.checkpoints import Mismatch, State
 from course_lib.training.fingerprint import fingerprint
@@ -32,9 +33,9 @@ def fit_or_load(
 
     It is the same run only if everything is the same that its numbers depend on: starting
     weights, objective and network down to their code, pictures, settings (see `fingerprint`).
-    Otherwise it trains, says what differs, and replaces the stored run of that name; where it only
-    reads, it says that too. A run that was interrupted or killed goes on from its last epoch. While
-    another program trains it, this one waits.
+    Otherwise it trains, says what differs, and replaces the stored run of that name, unless that
+    is a longer one; where it only reads, it says that too. A run that was interrupted or killed
+    goes on from its last epoch. While another program trains it, this one waits.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def fit_or_load(
     model, objective, data, epochs, **settings
         As `fit` takes them, without `checkpoint` and `resume_from`.
     afresh : bool
-        Train again in any case.
+        Train again in any case, and replace a longer run too.
 
     Returns
     -------
@@ -54,6 +55,8 @@ def fit_or_load(
     ------
     ValueError
         If the name cannot be a file's.
+    OSError
+        If something else is in the file's place, or nothing can be written there.
     """
     if not name or re.search(r'[/\\:*?"<>|]', name):
         raise ValueError(
@@ -71,6 +74,8 @@ def fit_or_load(
     settled = identity(build(), **asked.arguments) | {"epochs": epochs}
     path = data_folder() / "models" / f"{name}-{fingerprint(settled)}.safetensors"
 
+    checkpoints.check_ours(path)
+
     def kept() -> State | None:
         """The run, if it is there and finished; Mismatch if its file is damaged."""
         if not (path.exists() and checkpoints.is_finished(path)):
@@ -85,11 +90,14 @@ def fit_or_load(
     with suppress(Mismatch):  # which is told below
         if not afresh and (state := kept()) is not None:
             return state
+    check_writable(path.parent)
     with one_at_a_time(path):
         others = [
             file
-            for file in path.parent.glob("*.safetensors")
-            if re.fullmatch(re.escape(name) + "-[0-9a-f]{16}", file.stem) and file != path
+            for file in sorted(path.parent.glob("*.safetensors"))
+            if re.fullmatch(re.escape(name) + "-[0-9a-f]{16}", file.stem)
+            and file != path
+            and checkpoints.is_ours(file)
         ]
         train = partial(fit, model, objective, data, epochs=epochs, checkpoint=path, **settings)
         try:
@@ -110,5 +118,12 @@ def fit_or_load(
             state.optimizer.state.clear()
             checkpoints.save(state, path)
             for other in others:
-                other.unlink(missing_ok=True)
+                if afresh or not _longer(other, epochs):
+                    other.unlink(missing_ok=True)
     return state
+
+
+def _longer(path: Path, epochs: int) -> bool:
+    with suppress(Mismatch):  # a damaged one is of use to nobody
+        return checkpoints.epochs_done(path) > epochs
+    return False

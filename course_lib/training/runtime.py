@@ -85,7 +85,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into a polite request, so that no step is cut in two.
+    """Turn the first Ctrl-C, or SIGTERM, into a polite request, so that no step is cut in two.
 
     Yields
     ------
@@ -103,11 +103,12 @@ def stop_on_interrupt() -> Iterator[threading.Event]:
     if threading.current_thread() is not threading.main_thread():
         yield asked
         return
-    previous = signal.signal(signal.SIGINT, ask)
+    previous = {which: signal.signal(which, ask) for which in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield asked
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for which, handler in previous.items():
+            signal.signal(which, handler)
 
 
 def keep_freed_memory() -> bool:
