@@ -1,5 +1,6 @@
 """A training run from the command line: pictures and settings in, a folder of results out."""
 
+import glob
 import json
 from functools import partial
 from math import sqrt
@@ -134,7 +135,8 @@ def train(
 
 def default_folder(data: str, model: str) -> Path:
     """Where a run goes that was given no folder."""
-    return Path("build/runs", f"{Path(data).stem}-{model}")
+    named = [part for part in Path(data).parts if not glob.has_magic(part)]
+    return Path("build/runs", f"{Path(named[-1]).stem if named else 'pictures'}-{model}")
 
 
 def measure(
