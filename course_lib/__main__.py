@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from course_lib.authoring import claims, students
+from course_lib import sources
 from course_lib.authoring import execute as execution
 from course_lib.authoring import slides as decks
+from course_lib.authoring import students
 
 
 class Commands(TyperGroup):
@@ -121,6 +122,8 @@ def claims_command(
     ] = None,
 ) -> None:
     """Print every claim and verdict that executed notebooks state, as Markdown tables."""
+    from course_lib.authoring import claims  # not above: lessons draw with PyTorch's tensors
+
     stated = claims.collect(paths)
     typer.echo(claims.table(stated))
     if write is not None:
@@ -129,7 +132,9 @@ def claims_command(
 
 @app.command()
 def train(
-    data: Annotated[str, typer.Option(help="A data set's name, or the path of a .npy file.")],
+    data: Annotated[
+        str, typer.Option(help="A data set's name, or the path of a folder of pictures or a file.")
+    ],
     model: Annotated[
         Model,
         typer.Option(
@@ -174,6 +179,8 @@ def train(
     ] = 0,
 ) -> None:
     """Train a model, write its weights, history, reconstructions and samples, print its figures."""
+    data = str(sources.find(data))  # a typing error is told before PyTorch is loaded
+
     from course_lib import results, runs  # not above: the other commands need no PyTorch
 
     folder = folder or runs.default_folder(data, model)

@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from course_lib.training import Data
 from course_lib.training.runtime import keep_freed_memory, own_random_numbers
 from course_lib.training.threads import multiply_adds, threads_worth
-from course_lib.transforms import face_transform
+from course_lib.transforms import whole_picture
 
 EVERY = 4  # steps from one penalty to the next
 
@@ -94,7 +94,7 @@ def fit(
     seed : int
         Fixes the order of the pictures and all noise; the weights are the caller's.
     transform : nn.Module, optional
-        The homework's by default.
+        By default `whole_picture`.
     progress : bool
         Show a bar.
 
@@ -109,7 +109,7 @@ def fit(
         If a loss stops being a finite number.
     """
     keep_freed_memory()
-    transform = transform or face_transform()
+    transform = transform or whole_picture(model, data.train)
     adam = {"lr": lr, "betas": (0.5, 0.99), "fused": True}
     d_optimizer = torch.optim.Adam(model.discriminator.parameters(), **adam)
     drawing = list(model.generator.parameters())

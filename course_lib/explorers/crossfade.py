@@ -10,13 +10,14 @@ from matplotlib.lines import Line2D
 from torch import Tensor, nn
 
 from course_lib import latents
+from course_lib.datasets import pictures
 from course_lib.evaluation import pixel_change
 from course_lib.explorers.exploration import snapshot
 from course_lib.explorers.figure_explorer import FigureExplorer, Slider
 from course_lib.models import code
 from course_lib.plots.figure import DPI, FONT_SIZE, GAP, LINE, PICTURE, AltFigure, strip
 from course_lib.plots.palette import COLOURS
-from course_lib.transforms import face_transform, to_image
+from course_lib.transforms import to_image, whole_picture
 
 
 def interpolation_strip(
@@ -35,9 +36,9 @@ def interpolation_strip(
     models : nn.Module, or mapping from name to nn.Module
         With ``encode`` and ``decode``; each has a row.
     a, b : Tensor
-        uint8 (1, C, H, W), the two faces.
+        uint8 (1, C, H, W), the two faces, or whatever `datasets.pictures` takes.
     transform : nn.Module, optional
-        From uint8 pictures to the models' input; the homework's by default.
+        From uint8 pictures to the models' input; by default `transforms.whole_picture`.
     steps : int
         Pictures in a row, both ends counted.
     t : float
@@ -51,7 +52,8 @@ def interpolation_strip(
     named = models if isinstance(models, Mapping) else {"model": models}
     if not named:
         raise ValueError("interpolation_strip got no models: pass one, or a dict from name to it.")
-    transform = transform or face_transform()
+    a, b = pictures(a), pictures(b)
+    transform = transform or whole_picture(next(iter(named.values())), a)
     # A copy, because the codes of its ends are encoded once, and decoded at each move.
     paths = [path(name, snapshot(model), a, b, transform, steps) for name, model in named.items()]
     return FigureExplorer(partial(strip_figure, paths), {"t": Slider(0, 1, t, 0.01)})

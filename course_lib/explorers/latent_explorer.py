@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from traitlets import Dict
 
 from course_lib import plots
+from course_lib.datasets import Splits, pictures
 from course_lib.datasets.faces import FACTORS
 from course_lib.explorers import decoders
 from course_lib.explorers.atlas import Atlas, chart
@@ -18,10 +19,12 @@ from course_lib.explorers.live import LiveFigure
 from course_lib.explorers.state import MOST_ELEMENTS, ORIGINS, ExplorerState
 from course_lib.plots.figure import AltFigure
 from course_lib.plots.pictures import THRESHOLD
-from course_lib.transforms import face_transform, to_image
+from course_lib.training import State
+from course_lib.transforms import to_image, whole_picture
 
 SHIFT_RANGE = (-5.0, 5.0)
 STEP = 0.1  # of sliders, or a tenth or hundredth of it; the state takes any number
+FEW = 24  # pictures of a data set to choose from
 MOST_TRAINING = 2000  # more pictures would not change the map
 
 
@@ -34,14 +37,15 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
 
     Parameters
     ----------
-    models : nn.Module, or mapping from name to nn.Module
-        With ``encode`` and ``decode``; several are shown one below the other and moved by the
-        same controls, as far as the smallest latent space reaches. The explorer looks at a copy
-        in evaluation mode: after more training, make a new one.
+    models : nn.Module, or mapping from name to nn.Module, or list
+        With ``encode`` and ``decode``, or the `State` of a run; several are shown one below the
+        other and moved by the same controls, as far as the smallest latent space reaches. The
+        explorer looks at a copy in evaluation mode: after more training, make a new one.
     images : Tensor
-        uint8 (n, C, H, W) to choose from; a few dozen, not a whole data set. `add` one's own.
+        uint8 (n, C, H, W) to choose from, or whatever `datasets.pictures` takes; a few dozen, not a
+        whole data set (of `Splits` the first of the test set). `add` one's own.
     transform : nn.Module, optional
-        From uint8 pictures to the models' input; the homework's by default.
+        From uint8 pictures to the models' input; by default `transforms.whole_picture`.
     elements : sequence of int
         Elements that have a slider at the start.
     training : Tensor, optional
@@ -97,7 +101,11 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         plain: bool = False,
     ):
         self.models = {name: snapshot(model) for name, model in _named(models).items()}
-        transform = transform or face_transform()
+        images = pictures(images.test[:FEW] if isinstance(images, Splits) else images)[:]
+        if training is not None:
+            training = pictures(training.train if isinstance(training, Splits) else training)
+            training = training[:MOST_TRAINING]
+        transform = transform or whole_picture(next(iter(self.models.values())), images)
         self.x, self._transform, self._training = transform(images), transform, training
         self._image_shape = tuple(images.shape[1:])
         if unknown := set(points) - self.models.keys():
@@ -324,7 +332,10 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
 
 
 def _named(models: nn.Module | Mapping[str, nn.Module]) -> dict[str, nn.Module]:
+    if isinstance(models, list | tuple):
+        models = {f"model {number}": model for number, model in enumerate(models, start=1)}
     named = dict(models) if isinstance(models, Mapping) else {"model": models}
+    named = {name: one.model if isinstance(one, State) else one for name, one in named.items()}
     if not named:
         raise ValueError("LatentExplorer got no models: pass one, or a dict from name to model.")
     for name, model in named.items():
@@ -341,11 +352,11 @@ def _atlases(models, transform, training, factors) -> dict[str, Atlas]:
         if factors is not None:
             raise ValueError("factors belong to training pictures: pass training=faces.train too.")
         return {}
-    if isinstance(factors, Tensor):
-        factors = dict(zip(FACTORS, factors.T, strict=True))
+    if factors is not None and not isinstance(factors, Mapping):
+        factors = dict(zip(FACTORS, torch.as_tensor(factors).T, strict=True))
     if factors is not None:
-        factors = {name: values[:MOST_TRAINING] for name, values in factors.items()}
-    images = training[:MOST_TRAINING]
+        most = len(training)
+        factors = {name: torch.as_tensor(values)[:most] for name, values in factors.items()}
     return {
-        name: chart(model, images, factors, transform=transform) for name, model in models.items()
+        name: chart(model, training, factors, transform=transform) for name, model in models.items()
     }

