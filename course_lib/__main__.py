@@ -12,8 +12,8 @@ from typer.core import TyperGroup
 
 from course_lib import sources
 from course_lib.authoring import execute as execution
+from course_lib.authoring import reports, students
 from course_lib.authoring import slides as decks
-from course_lib.authoring import students
 
 
 class Commands(TyperGroup):
@@ -44,6 +44,7 @@ app = typer.Typer(
 )
 
 Model = StrEnum("Model", "vae ae homework homework-fcn homework-cnn homework-vae")
+By = StrEnum("By", ["distance", "bound", "density"])
 Likelihood = StrEnum("Likelihood", ["optimal", "bernoulli"])
 FIGURES = {  # as results.measure names them, and with their units
     "distortion": "distortion, as the loss counts it",
@@ -212,6 +213,53 @@ def train(
     if warning := results.warning(measured["test"]):
         typer.echo(warning)
     typer.echo(f"Weights, history and sheets are in {folder}.")
+
+
+@app.command()
+def score(
+    run: Annotated[Path, typer.Option(help="The folder of a run of train.")],
+    data: Annotated[
+        str, typer.Option(help="The pictures: a path, or a data set's name for its test set.")
+    ],
+    out: Annotated[Path, typer.Option(help="The CSV to write.")] = Path("scores.csv"),
+    by: Annotated[
+        By,
+        typer.Option(
+            help="Root of the summed squared error, negative ELBO, or the code's density."
+        ),
+    ] = By.distance,
+    header: Annotated[str, typer.Option(help="Names of the two columns.")] = "ID,score",
+    labels: Annotated[
+        Path | None, typer.Option(help="1 for strange, 0 for usual pictures: .npy, or text.")
+    ] = None,
+) -> None:
+    """Score each picture of a file, in its order; with labels, say how well that tells them."""
+    data = str(sources.find(data))
+    names = header.split(",")
+    if len(names) != 2 or not all(map(str.strip, names)):
+        raise ValueError(f"--header is {header!r}, but two names are expected, as in ID,score.")
+
+    from course_lib import scoring  # not above: the other commands need no PyTorch
+
+    first, second = (name.strip() for name in names)
+    scored = scoring.score(run, data, out, by=by, header=(first, second), labels=labels)
+    typer.echo(f"{out}: {scored.count} scores, by {by}.")
+    if scored.curve is not None:
+        told = f"AUC {scored.curve.auc:.4f}"
+        if scored.interval is not None:
+            low, high = scored.interval
+            told += f", for other pictures of these kinds {low:.3f} to {high:.3f} (95 %)"
+        typer.echo(f"{told}; the curve is in {out.with_suffix('.roc.png')}.")
+
+
+@app.command()
+def report(
+    notebook: Annotated[str, typer.Argument(help="Your copy's number, or the path of a notebook.")],
+    folder: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("build/report"),
+) -> None:
+    """Make a report of a notebook: what belongs into one, and all cells that you added."""
+    for path in reports.report(reports.find(notebook), folder):
+        typer.echo(path)
 
 
 @app.command()

@@ -1,0 +1,98 @@
+"""A student's notebook as a report to hand in."""
+
+from pathlib import Path
+
+from nbconvert import HTMLExporter
+from nbformat import NotebookNode
+
+from course_lib.authoring import browser
+from course_lib.authoring.execute import read, write
+from course_lib.authoring.students import FOLDER
+
+TAG = "report"
+TEMPLATES = Path(__file__).parent / "slides_assets" / "template"
+
+
+def find(notebook: str) -> Path:
+    """A student's copy by its number, or the notebook of a path.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    """
+    if not notebook.isdigit():
+        return Path(notebook)
+    copies = sorted(Path("notebooks", FOLDER).glob(f"{int(notebook):02d}_*.ipynb"))
+    if not copies:
+        raise FileNotFoundError(
+            f"There is no copy of notebook {notebook} in {Path('notebooks', FOLDER)}: make lab "
+            "makes one; or give the path of a notebook."
+        )
+    return copies[0]
+
+
+def report(path: Path, folder: Path) -> list[Path]:
+    """Write what belongs into a report as a page that opens anywhere, and as a PDF.
+
+    The cells that are tagged ``report`` and all that are not the course's, in the notebook's
+    order, with their outputs as they were saved; nothing is run.
+
+    Parameters
+    ----------
+    path : Path
+        A notebook, saved after it was run.
+    folder : Path
+        Made if need be.
+
+    Returns
+    -------
+    list of Path
+        The page, and the PDF where a browser is found.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such notebook.
+    ValueError
+        If nothing in it belongs into a report, or a cell of the report was not run.
+    """
+    notebook = read(path)
+    heading = notebook.cells[:1]
+    cells = [cell for cell in notebook.cells[1:] if _belongs(cell)]
+    if not cells:
+        raise ValueError(
+            f"'{path}' has no cell for a report: tag those that belong into one with '{TAG}', in "
+            "JupyterLab's property inspector."
+        )
+    unrun = [c for c in cells if c.cell_type == "code" and c.source and not c.execution_count]
+    if unrun:
+        first = unrun[0].source.splitlines()[0]
+        raise ValueError(
+            f"{len(unrun)} cells of the report were not run, the first is `{first}`: run the "
+            "notebook, save it, and make the report again."
+        )
+    title = heading[0].source.splitlines()[0].lstrip("# ") if heading else path.stem
+    notebook.cells = cells
+    exporter = HTMLExporter(
+        template_name="report",
+        extra_template_basedirs=[str(TEMPLATES)],
+        embed_images=True,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+    )
+    html, _ = exporter.from_notebook_node(
+        notebook, resources={"metadata": {"name": title, "path": str(path.parent)}}
+    )
+    page = folder / f"{path.stem}.html"
+    write(page, html)
+    if (found := browser.find()) is None:
+        return [page]
+    browser.print_pdf(found, page, page.with_suffix(".pdf"))
+    return [page, page.with_suffix(".pdf")]
+
+
+def _belongs(cell: NotebookNode) -> bool:
+    tags = cell.metadata.get("tags", [])
+    ours = "slideshow" in cell.metadata  # every cell of the course says what it is in the slides
+    return TAG in tags or not ours

@@ -1,0 +1,171 @@
+"""The homework's other half: a score for each picture of a file, to hand in."""
+
+import csv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from course_lib import datasets, evaluation, latents, plots, runs
+from course_lib.datasets.npy import MappedImages
+from course_lib.files import check_writable, written_beside
+from course_lib.models import code
+from course_lib.objectives import elbo
+from course_lib.training.runtime import evaluating, own_random_numbers
+
+BATCH = 500  # pictures that are scored at a time
+FITTED, COMPONENTS = 10_000, 10  # codes that a density is fitted to, and its Gaussians
+HEADER = ("ID", "score")
+SHOWN = 6  # of the strangest pictures
+KINDS = ("distance", "bound", "density")
+
+Score = Callable[[Tensor], Tensor]
+
+
+class Scored(NamedTuple):
+    """What `score` did."""
+
+    count: int  #: pictures, a row of the file for each
+    curve: "evaluation.Roc | None"  #: where labels were given
+    interval: tuple[float, float] | None  #: of the AUC, see `evaluation.auroc_interval`
+
+
+def score(
+    folder: Path,
+    data: str,
+    out: Path,
+    *,
+    by: str = "distance",
+    header: tuple[str, str] = HEADER,
+    labels: Path | None = None,
+    progress: bool = True,
+) -> Scored:
+    """Score every picture once, in the file's own order, and write a CSV.
+
+    Files larger than the memory are read in pieces, as the pictures are scored.
+
+    Parameters
+    ----------
+    folder : path
+        A run of the command ``train``.
+    data : str
+        Pictures as `datasets.pictures` takes them.
+    out : path
+        The CSV; whole, or not there at all. Beside it the strangest pictures, and with `labels`
+        the ROC curve, as `.strangest.png` and `.roc.png`.
+    by : {"distance", "bound", "density"}
+        ``distance``, the homework's: root of the summed squared error. ``bound``: the negative
+        ELBO in nats, of one code drawn for each picture, a VAE only. ``density``: minus the log
+        density of the code, under ten Gaussians fitted to those of the training pictures, in nats.
+    header : (str, str)
+        Names of the columns.
+    labels : path, optional
+        A `.npy`, or a text file whose lines end in a number, with a heading or not: 1 for strange
+        and 0 for usual pictures, in the same order.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    Scored
+
+    Raises
+    ------
+    ValueError, OSError
+        For a run, data, labels or a place that cannot be used.
+    """
+    check_writable(out.parent)
+    run = runs.open(folder)
+    found = _scorer(run, by)
+    images = datasets.pictures(data)
+    known = _labels(labels, len(images)) if labels is not None else None
+    scores = torch.cat(list(_scores(run, found, images, progress)))
+    if not scores.isfinite().all():
+        first = int((~scores.isfinite()).nonzero()[0])
+        raise ValueError(f"The score of picture {first} is not finite: train the run anew.")
+    with written_beside(out) as beside, beside.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(header)
+        rows.writerows((i, f"{value:.6g}") for i, value in enumerate(scores.tolist()))
+    _write(out.with_suffix(".strangest.png"), strangest(run, images, scores))
+    if known is None:
+        return Scored(len(scores), None, None)
+    usual, strange = scores[known == 0], scores[known == 1]
+    curve = evaluation.roc(usual, strange)
+    _write(out.with_suffix(".roc.png"), plots.roc({by: curve}))
+    several = min(len(usual), len(strange)) > 1
+    interval = evaluation.auroc_interval(usual, strange) if several else None
+    return Scored(len(scores), curve, interval)
+
+
+def strangest(run: runs.Run, images: Tensor | MappedImages, scores: Tensor) -> plots.AltFigure:
+    """The pictures of the highest scores, and where they are rebuilt worst."""
+    top = scores.argsort(descending=True)[:SHOWN]
+    x = run.transform(images[top])
+    where = evaluation.error_map(run.model, x)[:, None].expand(-1, 3, -1, -1)
+    return plots.grid(
+        torch.cat([x.expand(-1, 3, -1, -1), plots.symmetric(where)]),
+        columns=len(top),
+        titles=[f"{i}: {scores[i]:.4g}" for i in top.tolist()] + [""] * len(top),
+        rows=["picture", "squared error"],
+        title="The highest scores; white is each picture's worst place",
+    )
+
+
+def _scorer(run: runs.Run, by: str) -> Score:
+    model = run.model
+    if by == "distance":
+        return lambda x: evaluation.distance(model, x)
+    if by == "density":
+        codes = latents.encode(model, run.data.train[:FITTED], run.transform)
+        density = latents.fit_density(codes, min(COMPONENTS, (len(codes) - 1) // codes.shape[1]))
+        return lambda x: -density.log_prob(code(model, x).float().cpu())
+    if by != "bound":
+        raise ValueError(f"There is no score {by!r}: take one of {', '.join(KINDS)}.")
+    if run.settings["model"] not in runs.WITH_PRIOR:
+        raise ValueError(
+            f"The run's model is {run.settings['model']}, which has no bound of log p(x): score by "
+            "distance or density, or train with --model vae."
+        )
+    return lambda x: elbo(model, x).loss
+
+
+def _scores(
+    run: runs.Run, found: Score, images: Tensor | MappedImages, progress: bool
+) -> Iterator[Tensor]:
+    bar = tqdm(total=len(images), unit=" pictures", disable=not progress)
+    with bar, evaluating(run.model), own_random_numbers(0):
+        for start in range(0, len(images), BATCH):
+            part = images[start : start + BATCH]
+            yield found(run.transform(part)).cpu()
+            bar.update(len(part))
+
+
+def _labels(path: Path, count: int) -> Tensor:
+    """0 and 1, as many as there are pictures."""
+    if path.suffix == ".npy":
+        labels = np.load(path, allow_pickle=False).ravel()
+    else:
+        lines = [line.split(",")[-1].strip() for line in path.read_text("utf-8").splitlines()]
+        lines = [line for line in lines if line]
+        heading = not lines[:1] or not lines[0].replace(".", "", 1).isdigit()
+        labels = np.array(lines[heading:])
+    try:
+        labels = labels.astype(float)
+    except ValueError:
+        labels = np.empty(0)
+    if len(labels) != count or not np.isin(labels, (0, 1)).all() or len(set(labels)) < 2:
+        raise ValueError(
+            f"'{path}' holds {len(labels)} numbers for {count} pictures, but a 0 or 1 for each is "
+            "expected, both kinds among them: give the labels in the pictures' order."
+        )
+    return torch.from_numpy(labels)
+
+
+def _write(path: Path, figure: plots.AltFigure) -> None:
+    with written_beside(path) as beside:
+        beside.write_bytes(figure.png())

@@ -1,0 +1,86 @@
+"""A report: what belongs into it and what the student added, and nothing else."""
+
+import re
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from course_lib.authoring import browser, reports
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    picture = new_output("display_data", {"image/png": "iVBORw0KGgo="})
+    picture.metadata["image/png"] = {"alt": "Six faces."}
+    shown = new_output("stream", text="of the course, shown")
+    cells = [
+        new_markdown_cell("# 9 · My title: what?"),
+        new_markdown_cell("An instructor's note."),
+        new_code_cell("hidden()", execution_count=1, outputs=[new_output("stream", text="unseen")]),
+        new_code_cell("edits()", execution_count=2, outputs=[picture, shown]),
+        new_markdown_cell("The course's words for the report."),
+    ]
+    for cell in cells:
+        cell.metadata["slideshow"] = {"slide_type": "-"}
+    for cell in cells[3:]:
+        cell.metadata["tags"] = ["report"]
+    cells.append(new_markdown_cell("What I found: **blur**."))
+    path = tmp_path / "09_mine.ipynb"
+    nbformat.write(new_notebook(cells=cells), path)
+    return path
+
+
+def test_the_page_holds_the_report_and_the_students_own_cells(notebook, tmp_path, monkeypatch):
+    monkeypatch.setattr(browser, "find", lambda: None)
+    [page] = reports.report(notebook, tmp_path / "out")
+    html = page.read_text("utf-8")
+    for wanted in (
+        "of the course, shown",
+        "The course's words",
+        "<strong>blur</strong>",
+        "Six fac",
+    ):
+        assert wanted in html
+    for unwanted in ("instructor", "unseen", "hidden()", "In [", "In&nbsp;"):
+        assert unwanted not in html
+    assert "<title>9 · My title: what?</title>" in html
+    assert not re.search(r'<img[^>]+src="(?!data:)', html)  # it opens anywhere
+
+
+def test_a_browser_prints_it(notebook, tmp_path, chromium_path, monkeypatch):
+    monkeypatch.setattr(browser, "find", lambda: chromium_path)
+    page, pdf = reports.report(notebook, tmp_path / "out")
+    assert pdf.read_bytes().startswith(b"%PDF-")
+    assert sorted(pdf.parent.iterdir()) == [page, pdf]
+
+
+def test_a_browser_that_fails_is_told_and_the_page_stays(notebook, tmp_path, monkeypatch):
+    monkeypatch.setattr(browser, "find", lambda: "false")
+    with pytest.raises(OSError, match="false could not print"):
+        reports.report(notebook, tmp_path / "out")
+    assert [path.suffix for path in (tmp_path / "out").iterdir()] == [".html"]
+
+
+def test_what_is_no_report_is_refused(notebook, tmp_path):
+    content = nbformat.read(notebook, 4)
+    content.cells[3].execution_count = None
+    nbformat.write(content, notebook)
+    with pytest.raises(ValueError, match=r"1 cells of the report were not run, the first is `edit"):
+        reports.report(notebook, tmp_path / "out")
+    content.cells = content.cells[:3]
+    nbformat.write(content, notebook)
+    with pytest.raises(ValueError, match="no cell for a report"):
+        reports.report(notebook, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_copy_is_found_by_its_number(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no copy of notebook 9"):
+        reports.find("9")
+    mine = tmp_path / "notebooks" / "mine"
+    mine.mkdir(parents=True)
+    (mine / "09_your_own_faces.ipynb").touch()
+    assert reports.find("9").name == reports.find("09").name == "09_your_own_faces.ipynb"
+    assert str(reports.find("a/b.ipynb")) == "a/b.ipynb"
