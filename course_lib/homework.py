@@ -129,8 +129,7 @@ def sample_loss(
     The two are not in one currency. Times half a picture's D numbers it is a negative ELBO with
     σ² = 1 and β = batch × D/2, which is 12.3 million for 2,000 pictures of 64×64: any code is too
     dear, and the posterior collapses to the prior within some steps. That β also depends on how
-    many pictures happen to be in a batch. Nothing else is wrong with a proper objective in its
-    place, `objectives.elbo`.
+    many pictures happen to be in a batch. `objectives.elbo` mends all of it, and finds σ² too.
 
     Parameters
     ----------

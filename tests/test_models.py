@@ -41,6 +41,31 @@ def test_a_homework_checkpoint_loads_strictly_and_gives_the_same_pictures():
     assert ours.encode(x[:1]).shape == torch.Size([1, 1024])
 
 
+def test_the_same_seed_gives_the_homeworks_weights():
+    torch.manual_seed(3)
+    theirs = Homework().state_dict()
+    torch.manual_seed(3)
+    ours = FullyConnectedAutoencoder().state_dict()
+    assert list(ours) == list(theirs)
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_more_layers_are_mirrored():
+    model = FullyConnectedAutoencoder((1, 5, 7), 2, (13, 11), relu_code=False)
+    shapes = {name: tuple(p.shape) for name, p in model.named_parameters() if "weight" in name}
+    assert shapes == {
+        "encoder.0.weight": (13, 35),
+        "encoder.2.weight": (11, 13),
+        "encoder.4.weight": (2, 11),
+        "decoder.0.weight": (11, 2),
+        "decoder.2.weight": (13, 11),
+        "decoder.4.weight": (35, 13),
+    }
+    between = [type(layer) for layer in (*model.encoder[1::2], *model.decoder[1::2])]
+    assert between == [nn.ReLU] * 4 + [nn.Tanh]
+    assert FullyConnectedAutoencoder((1, 5, 7), 2, (13,)).encode(torch.randn(9, 1, 5, 7)).min() >= 0
+
+
 @pytest.mark.parametrize("build", [FullyConnectedAutoencoder, LinearAutoencoder])
 def test_shapes(build):
     model = build(image_shape=(3, 5, 7), latent_dim=11)

@@ -49,6 +49,12 @@ def test_multiply_adds_of_linear_and_convolutional_layers():
     assert not any(layer._forward_hooks for layer in network.modules())
 
 
+def test_multiply_adds_of_a_transposed_convolution():
+    network = nn.ConvTranspose2d(5, 3, 4, stride=2, padding=1)
+    x = torch.zeros(2, 5, 4, 7)
+    assert multiply_adds(network, lambda: network(x)) == 2 * (5 * 4 * 7) * 3 * 16
+
+
 def data():
     draw = partial(torch.randint, 0, 256, dtype=torch.uint8)
     generator = torch.Generator().manual_seed(1)

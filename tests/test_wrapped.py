@@ -44,6 +44,12 @@ class Whole(Heads):
         return x, self.mean(x), self.log_variance(x)
 
 
+def rows():
+    """Codes of 8 rows with 7 numbers, decoded row by row."""
+    encoder = nn.Sequential(nn.Unflatten(1, (8, 36)), nn.Linear(36, 7))
+    return encoder, nn.Sequential(nn.Linear(7, 36), nn.Tanh())
+
+
 @pytest.fixture
 def images():
     generator = torch.Generator().manual_seed(0)
@@ -86,7 +92,7 @@ def test_means_and_log_variances_are_a_posterior(encoder, images, whole):
     assert torch.equal(model(x), model.decode(q.mean))
 
 
-@pytest.mark.parametrize("pair", [flat(), spatial(), (Heads(), spatial()[1])])
+@pytest.mark.parametrize("pair", [flat(), spatial(), (Heads(), spatial()[1]), rows()])
 def test_it_opens_in_the_explorer_and_in_evaluation(pair, images, whole):
     model = wrap(*pair, SHAPE)
     explorer = LatentExplorer(

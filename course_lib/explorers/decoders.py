@@ -21,7 +21,7 @@ REACH = (0.1, 1.0, 10.0, 100.0)  # scales of the codes that a decoder is tried w
 def can_travel(model: nn.Module) -> bool:
     """Whether ``model.decode`` is a chain of layers that a browser can run."""
     decoder = getattr(model, "decoder", None)
-    if not _is_chain(decoder):
+    if not _is_chain(decoder) or len(getattr(model, "code_shape", "1")) > 1:  # not of one row
         return False
     # Nothing may come before, between or after the layers, however far the sliders go: a decoder
     # that clips its code is its layers near zero only.

@@ -106,6 +106,8 @@ def _read(path: Path) -> Any:
 
 def _reason(error: Exception) -> str:
     """PyTorch's, without its advice to set weights_only=False, which runs what the file says."""
+    if "Unsupported operand" in str(error) or isinstance(error, EOFError):
+        return "its bytes are not as torch.save writes them"
     for pattern in (r"error:\s*(.+)", "Trying to load (.+)", "(.+)"):
         if found := re.search(pattern, str(error)):
             return found[1].partition(". ")[0].rstrip(".")

@@ -67,11 +67,13 @@ def multiply_adds(network: nn.Module, run: Callable[[], object]) -> int:
     """
     counted = 0
 
-    def count(layer: nn.Module, _, output: torch.Tensor) -> None:
+    def count(layer: nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
         nonlocal counted
-        counted += output.numel() * layer.weight[0].numel()
+        # A transposed convolution spreads each number that comes in.
+        numbers = inputs[0] if isinstance(layer, nn.ConvTranspose2d) else output
+        counted += numbers.numel() * layer.weight[0].numel()
 
-    layers = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    layers = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d)
     hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, layers)]
     try:
         run()
