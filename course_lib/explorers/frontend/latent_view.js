@@ -1,6 +1,6 @@
 // The latent explorer's view. It knows of no kernel: `source` brings what it wants (see
 // latent_explorer.js, where that is the kernel, and demo.js, where it is a file).
-import { logDensity, nearest, place, verdict } from "./atlas.js";
+import { place } from "./atlas.js";
 import { button, copyable, make, ownKeys, slider } from "./controls.js";
 import { decode, toImage } from "./decoder.js";
 import { baseOf, changes, edited, originOf, python, untouched } from "./edits.js";
@@ -9,11 +9,11 @@ import { faceChooser } from "./faces.js";
 import { history, same } from "./history.js";
 import { lattice } from "./lattice.js";
 import { codeMap } from "./map.js";
-import { nearFace } from "./near.js";
 import { ownPicture } from "./own_picture.js";
-import { changeInWords, difference, draw } from "./pictures.js";
-import { cloudStrip, costs, ellipse } from "./posterior.js";
+import { difference, draw } from "./pictures.js";
+import { cloudStrip, ellipse } from "./posterior.js";
 import { codeSliders } from "./sliders.js";
+import { told } from "./told.js";
 import { tour } from "./tour.js";
 import { traversal } from "./traversal.js";
 import { missing } from "./wants.js";
@@ -29,7 +29,8 @@ const REST = 500; // ms without a change until screen readers and the still pict
  * (by model, `pixels` that the kernel decoded last and for which `choice`), `training` (whether it
  * has the training pictures), and is told by `want(request)`, `changed(choice)` (at each picture)
  * and `rest()`; `own`, if there, is one's own picture's way in: its `add(pixels)` returns the number
- * of the face, unless it sets the choice itself, `where` says what becomes of it.
+ * of the face, unless it sets the choice itself, `where` says what becomes of it. `waiting` says
+ * why a picture has not come.
  * Returns what the source calls:
  * `set(choice)`, `refresh()`, `say(text)`, `close()`.
  */
@@ -144,13 +145,12 @@ export function latentView(el, source) {
     const figures = captions.map((caption, i) => make("figure", {},
       make("figcaption", {}, caption), canvases[i]));
     const pictures = make("div", { class: "course-pictures" }, ...figures);
-    const numbers = make("p", { class: "course-numbers" });
+    const words = told(source, name, m);
     const note = make("span", { class: "course-note" });
-    const near = setup.plain ? null : nearFace(source, name, m);
-    const element = make("section", { "aria-label": name }, make("h3", {}, name, " ", note),
-      pictures, make("div", { class: "course-told" }, ...(near ? [near.canvas] : []), numbers));
+    const head = make("div", { class: "course-head" }, make("h3", {}, name, " ", note), words.reads);
+    const element = make("section", { "aria-label": name }, head, pictures, words.element);
     const cloud = setup.posteriors[m] ? cloudStrip(name, setup.shape, strip, refresh) : null;
-    return { name, m, canvases, captions, pictures, numbers, note, element, cloud, near, map: null };
+    return { name, m, canvases, captions, pictures, words, note, element, cloud, map: null };
   }
   function addMap(row) {
     const facts = source.facts[row.m].atlas;
@@ -236,7 +236,7 @@ export function latentView(el, source) {
     resting = setTimeout(atRest, REST);
   }
   function ask(request) {
-    const pictures = [...faces?.wanted(choice) ?? [], ...models.flatMap(({ near }) => near?.wanted() ?? [])];
+    const pictures = [...faces?.wanted(choice) ?? [], ...models.flatMap(({ words }) => words.wanted())];
     if (!request && !pictures.length) return;
     source.want({ models: false, columns: [], bases: [], ...request, pictures });
   }
@@ -263,7 +263,7 @@ export function latentView(el, source) {
     }
     const done = same(row.shown, choice);
     for (const canvas of row.canvases) canvas.classList.toggle("course-waiting", !done);
-    row.numbers.textContent = done ? changeInWords(row, setup) : "Not decoded yet";
+    row.words.pictures(row.before, done ? row.after : null);
     row.place = null;
     if (!here) return;
     row.note.textContent = [
@@ -273,7 +273,7 @@ export function latentView(el, source) {
     const face = choice.origin === "image" ? `base/image/${choice.image}` : null;
     const mean = face && tensor(`${face}/code`);
     const spread = face && tensor(`${face}/spread`);
-    if (spread && done) row.numbers.append(`; ${costs(mean, spread)}`);
+    row.words.code(tensor(`${baseOf(choice)}/code`), code, spread && [mean, spread]);
     if (atlas) showPlace(row, atlas, tensor, code, spread);
     if (row.cloud) showCloud(row, layers, tensor);
     if (row.m === list.model()) sliders.paint(code, mean, spread);
@@ -317,13 +317,6 @@ export function latentView(el, source) {
     row.place = at(code);
     row.ellipse = spread ? ellipse(tensor("atlas/directions"), spread) : null;
     row.map.show(row.start, row.place, row.ellipse);
-    if (setup.plain) return;
-    const density = Object.fromEntries(["constant", "means", "rows", "round", "sign"].map(
-      (part) => [part, tensor(`density/${part}`)]));
-    const near = nearest(tensor("atlas/codes"), code);
-    const found = verdict(atlas, logDensity(density, code), near.distance);
-    const where = make("b", { class: found.far ? "course-off" : "" }, found.where);
-    row.numbers.append(". ", where, `: ${found.text}${row.near.at(atlas.collapsed ? -1 : near.index)}.`);
   }
 
   function atRest() {
@@ -333,15 +326,15 @@ export function latentView(el, source) {
         canvas.setAttribute("aria-label", `${row.captions[i]} of ${origin} ${number}, ${row.name}`);
       });
       if (row.place) row.map?.say(row.start, row.place, row.ellipse);
-      row.near?.rest();
+      row.words.rest();
     }
-    const said = models.map((row) => `${row.name}: ${row.numbers.textContent}`);
+    const said = models.map(({ words }) => words.sentence());
     spoken.textContent = [...changes(heard, choice), ...said].join(" ");
     heard = choice;
     complete = models.every(({ shown }) => same(shown, choice));
     if (complete) {
       ask(null);
-      guide?.notice(Math.max(...models.map(({ changed }) => changed)));
+      guide?.notice(Math.max(...models.map(({ words }) => words.changed())));
     }
     source.rest();
   }
