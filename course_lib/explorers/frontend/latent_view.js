@@ -266,10 +266,7 @@ export function latentView(el, source) {
     row.words.pictures(row.before, done ? row.after : null);
     row.place = null;
     if (!here) return;
-    row.note.textContent = [
-      setup.posteriors[row.m] || setup.plain ? "" : "each code is a point: there is no \u03c3",
-      layers ? "" : "decoded by the kernel: this decoder cannot run here",
-    ].filter(Boolean).map((text) => `(${text})`).join(" ");
+    row.note.textContent = layers ? "" : "(decoded by the kernel: this decoder cannot run here)";
     const face = choice.origin === "image" ? `base/image/${choice.image}` : null;
     const mean = face && tensor(`${face}/code`);
     const spread = face && tensor(`${face}/spread`);

@@ -8,7 +8,7 @@ import { factorLine } from "./probe.js";
 
 /** Of model number `m`. Its `sentence()` says the same briefly, for screen readers. */
 export function told(source, name, m) {
-  const { shape: [channels], threshold, plain } = source.setup;
+  const { shape: [channels], threshold, plain, posteriors } = source.setup;
   const tensor = (key) => source.tensors.get(`${m}/${key}`);
   const near = plain ? null : nearFace(source, name, m);
   const reads = factorLine();
@@ -32,7 +32,8 @@ export function told(source, name, m) {
   /** The code before and after; `cloud` is a face's posterior, if it has one: mean and spread. */
   function code(before, after, cloud) {
     const { atlas } = source.facts[m];
-    if (cloud && pixels !== null) numbers.append(`; ${costs(...cloud)}`);
+    const cost = cloud ? costs(...cloud) : posteriors[m] || plain ? "" : "each code is a point: there is no \u03c3";
+    if (cost && pixels !== null) numbers.append(`; ${cost}`);
     reads.show(atlas?.factors ?? null, tensor, before, after);
     if (!atlas || plain) return;
     const density = Object.fromEntries(["constant", "means", "rows", "round", "sign"].map(
