@@ -226,6 +226,16 @@ def test_what_changed_is_said_in_words(page):
     state.noise_seed, state.directions = 1001, {}
     said = ["No longer moved along smile.", "Noise 0.25, number 1001."]
     assert page.evaluate(ask, [moved, state.choice]) == said
+    state.moves = {"model": (-0.984582, 0.5)}
+    said.append("model's code moved by \u22120.98, 0.50 on its map.")
+    assert page.evaluate(ask, [moved, state.choice]) == said
+    sliders = "([before, after]) => sliderChanges(before, after)"
+    said = [
+        "No slider of direction smile any more.",
+        "No slider of direction principal 1 any more.",
+    ]
+    assert page.evaluate(sliders, [moved, state.choice]) == said
+    assert page.evaluate(sliders, [state.choice, moved])[0] == "A slider of direction smile."
     back = page.evaluate("choice => ({...choice, ...untouched(choice)})", moved)
     state.choice = moved
     state.reset()

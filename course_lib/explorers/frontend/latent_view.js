@@ -1,9 +1,9 @@
 // The latent explorer's view. It knows of no kernel: `source` brings what it wants (see
 // latent_explorer.js, where that is the kernel, and demo.js, where it is a file).
 import { place } from "./atlas.js";
-import { button, copyable, make, ownKeys, slider } from "./controls.js";
+import { button, copyable, enable, make, ownKeys, slider } from "./controls.js";
 import { decode, toImage } from "./decoder.js";
-import { baseOf, changes, edited, originOf, python, untouched } from "./edits.js";
+import { baseOf, changes, edited, originOf, python, sliderChanges, untouched } from "./edits.js";
 import { elementList } from "./elements.js";
 import { faceChooser } from "./faces.js";
 import { history, same } from "./history.js";
@@ -107,7 +107,7 @@ export function latentView(el, source) {
     ? "Draw from q(z|x), this face's cloud (key r)"
     : "q(z|x): these codes are points, there is no cloud to draw from");
   const back = button("Back to the face", () => once({ origin: "image", sample: 0 }));
-  cloudButton.disabled = !clouds;
+  enable(cloudButton, clouds);
   const undo = button("Undo", () => travel(steps.undo()));
   const redo = button("Redo", () => travel(steps.redo()));
   const reset = button("Reset", () => once(untouched(choice)));
@@ -123,11 +123,11 @@ export function latentView(el, source) {
       refresh();
     },
   });
-  const sliders = codeSliders({ ...hands, say, atlas: list.atlas });
+  const sliders = codeSliders({ ...hands, say, atlas: list.atlas, emptied: () => list.focus() });
 
   function showHistory() {
-    undo.disabled = !steps.canUndo;
-    redo.disabled = !steps.canRedo;
+    enable(undo, steps.canUndo);
+    enable(redo, steps.canRedo);
   }
 
   // Pictures
@@ -245,7 +245,7 @@ export function latentView(el, source) {
     sliders.show();
     image.show(choice.image);
     whole.show(choice);
-    back.disabled = choice.origin === "image" && !choice.sample;
+    enable(back, choice.origin !== "image" || choice.sample > 0);
     const m = list.model();
     code.text.textContent = python(choice, setup.models[m], setup.posteriors[m]);
   }
@@ -325,8 +325,10 @@ export function latentView(el, source) {
       if (row.place) row.map?.say(row.start, row.place, row.ellipse);
       row.words.rest();
     }
-    const said = models.map(({ words }) => words.sentence());
-    spoken.textContent = [...changes(heard, choice), ...said].join(" ");
+    const [moved, shown] = [changes(heard, choice), sliderChanges(heard, choice)];
+    // A slider that comes or goes changes no picture.
+    const said = shown.length && !moved.length && complete ? [] : models.map(({ words }) => words.sentence());
+    spoken.textContent = [...shown, ...moved, ...said].join(" ");
     heard = choice;
     complete = models.every(({ shown }) => same(shown, choice));
     if (complete) {

@@ -32,7 +32,7 @@ export function told(source, name, m) {
   /** The code before and after; `cloud` is a face's posterior, if it has one: mean and spread. */
   function code(before, after, cloud) {
     const { atlas } = source.facts[m];
-    const cost = cloud ? costs(...cloud) : posteriors[m] || plain ? "" : "each code is a point: there is no \u03c3";
+    const cost = cloud ? costs(...cloud) : posteriors[m] || plain ? "" : "each code is a point";
     if (cost && pixels !== null) numbers.append(`; ${cost}`);
     reads.show(atlas?.factors ?? null, tensor, before, after);
     if (!atlas || plain) return;
