@@ -229,6 +229,7 @@ def test_what_changed_is_said_in_words(page):
     state.moves = {"model": (-0.984582, 0.5)}
     said.append("model's code moved by \u22120.98, 0.50 on its map.")
     assert page.evaluate(ask, [moved, state.choice]) == said
+    assert "model's code no longer moved on its map." in page.evaluate(ask, [state.choice, moved])
     sliders = "([before, after]) => sliderChanges(before, after)"
     said = [
         "No slider of direction smile any more.",

@@ -128,7 +128,8 @@ export function changes(before, after) {
     const move = after.moves[name] ?? [0, 0];
     if (String(before.moves[name] ?? [0, 0]) !== String(move)) {
       const by = move.map((amount) => amount.toFixed(2).replace("-", "\u2212")).join(", ");
-      said.push(`${name}'s code moved by ${by} on its map.`);
+      said.push(move.some(Boolean) ? `${name}'s code moved by ${by} on its map.`
+        : `${name}'s code no longer moved on its map.`);
     }
   }
   return said;

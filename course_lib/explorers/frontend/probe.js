@@ -34,7 +34,8 @@ export function factorLine() {
     if (!names) return;
     const changes = factorChanges(names, tensor, before, after);
     const words = (between, to, spell) => changes.map(({ name, old, now, decimals }) => {
-      const [from, until] = [old, now].map((value) => value.toFixed(decimals).replace("-", "\u2212"));
+      const [from, until] = [old, now].map((value) => // never −0.00
+        Number(value.toFixed(decimals)).toFixed(decimals).replace("-", "\u2212"));
       return `${spell(name)}${between}${from}${to}${until}`;
     }).join(", ") || "no factor changes";
     if (names.length) line.said = words(" from ", " to ", (name) => name.replaceAll("_", " "));
