@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import LowRankMultivariateNormal
 
 from course_lib.explorers.directions import PRINCIPAL, Direction, of_factors, principal
+from course_lib.explorers.probe import Probe, fit_probe
 from course_lib.latents import Density, encode, fit_density, fit_gaussian
 
 MOST = 1000  # training pictures whose codes are kept to measure distances to
@@ -55,6 +56,8 @@ class Atlas(NamedTuple):
         that it explains linearly (R²). Empty without factors.
     named : dict from name to Direction
         Directions to move along: "principal 1" and on, and one for each factor.
+    probe : Probe, or None
+        What reads the factors from a code. None without factors.
     """
 
     codes: Tensor
@@ -71,6 +74,7 @@ class Atlas(NamedTuple):
     activity: Tensor
     tracks: list[tuple[str, float]]
     named: dict[str, Direction]
+    probe: Probe | None
 
     @property
     def spread(self) -> float:
@@ -137,6 +141,10 @@ def chart(
     # Not to the furthest code of all: one stray would shrink the map of the others. A collapsed
     # code's map is the prior's: enlarged, a point would look like a world.
     extent = 3.0 if collapsed else 1.2 * places.abs().flatten().quantile(0.995).item() or 1.0
+    tracks, named, probe = [], principal(axes, deviations, shares), None
+    if factors:
+        tracks, probe = _tracks(codes, factors), fit_probe(codes, factors)
+        named |= of_factors(codes, factors, probe.r2.tolist())
     return Atlas(
         codes=kept,
         numbers=numbers,
@@ -150,8 +158,9 @@ def chart(
         extent=extent,
         picture=_picture(places, extent),
         activity=codes.var(0),
-        tracks=_tracks(codes, factors) if factors else [],
-        named=principal(axes, deviations, shares) | (of_factors(codes, factors) if factors else {}),
+        tracks=tracks,
+        named=named,
+        probe=probe,
     )
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from course_lib import latents
 from course_lib.evaluation import PixelChange, pixel_change
 from course_lib.explorers.directions import Direction
+from course_lib.explorers.probe import Probe
 from course_lib.explorers.state import ExplorerState
 from course_lib.plots.figure import difference
 from course_lib.plots.pictures import THRESHOLD
@@ -29,6 +30,8 @@ class Exploration(NamedTuple):
         The edited code, (1, K): what the decoder got.
     change : PixelChange
         From reconstruction to edited.
+    reads : dict from factor to two numbers
+        Known factors that change, read from the code before and after: `Probe.changes`.
     """
 
     reconstruction: Tensor
@@ -36,6 +39,7 @@ class Exploration(NamedTuple):
     difference: Tensor
     code: Tensor
     change: PixelChange
+    reads: dict[str, tuple[float, float]]
 
 
 def edit(
@@ -64,7 +68,9 @@ def edit(
 
 
 @torch.inference_mode()
-def explore(model: nn.Module, code: Tensor, edited: Tensor) -> Exploration:
+def explore(
+    model: nn.Module, code: Tensor, edited: Tensor, probe: Probe | None = None
+) -> Exploration:
     """Decode a code before and after its edit, and compare.
 
     Parameters
@@ -73,6 +79,8 @@ def explore(model: nn.Module, code: Tensor, edited: Tensor) -> Exploration:
         With ``decode``.
     code, edited : Tensor
         (1, K).
+    probe : Probe, optional
+        What reads known factors from its codes.
 
     Returns
     -------
@@ -87,6 +95,7 @@ def explore(model: nn.Module, code: Tensor, edited: Tensor) -> Exploration:
         difference(before, after, gain=GAIN),
         edited.cpu(),
         pixel_change(before, after, threshold=THRESHOLD),
+        probe.changes(code.cpu(), edited.cpu()) if probe else {},
     )
 
 

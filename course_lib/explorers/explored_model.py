@@ -119,6 +119,7 @@ class ExploredModel:
                 "numbers": atlas.numbers,
                 "collapsed": atlas.collapsed,
                 "directions": [[key, direction.words] for key, direction in atlas.named.items()],
+                "factors": atlas.probe.readable.names if atlas.probe else None,
             },
         }
 
@@ -198,4 +199,8 @@ def _atlas_tensors(atlas: Atlas) -> dict[str, Tensor]:
         "atlas/directions": atlas.directions,
         "atlas/picture": atlas.picture,
     }
+    if atlas.probe:
+        read = atlas.probe.readable
+        parts = {"weight": read.weight, "bias": read.bias, "deviations": read.deviations}
+        tensors |= {f"probe/{key}": tensor for key, tensor in parts.items()}
     return tensors | {f"density/{key}": value for key, value in gaussians(atlas.density).items()}

@@ -54,7 +54,8 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         training code is, how much each element is used, and in which directions codes vary most.
     factors : Tensor (N, 16) or mapping from name to Tensor (N,), optional
         What the training pictures were drawn from, named as `faces.FACTORS`; with them elements
-        can be found by the factor that they track, and codes moved along a direction for each.
+        can be found by the factor that they track, codes moved along a direction for each, and
+        what an edit changes is said in factors, as a linear `Probe` reads them from the code.
     points : sequence of str
         Names of models whose code is a point though their encoder gives a density: those that were
         trained without drawing from it, ``elbo(…, sample=False)``. Their σ means nothing.
@@ -272,7 +273,8 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         return to_image(self._transform(self._training[number : number + 1])[0])
 
     def _explore(self, one: ExploredModel) -> Exploration:
-        return explore(one.model, one.code(*self._origin), one.edited(self.state, self._origin))
+        code, edited = one.code(*self._origin), one.edited(self.state, self._origin)
+        return explore(one.model, code, edited, one.atlas and one.atlas.probe)
 
     def _describe(self) -> dict:
         return {

@@ -62,6 +62,8 @@ Those of model m, which all but the first have in their names, are ``m/…``:
 ``m/atlas/picture``                uint8 (48, 48)
 ``m/encoder/L/weight``, ``/bias``  of linear layer L of the encoder, counted from 1; only in the
 ``m/0/weight``, ``m/0/bias``       demo's page, as is the decoder's first layer as a whole
+``m/probe/…``                      ``weight`` (F, K), ``bias`` (F,) and ``deviations`` (F,), of the
+                                   factors that can be read from a code, as `probe.Probe` says
 ``m/density/…``                    ``constant``, ``means``, ``rows``, ``round``, ``sign``: the
                                    fitted density, as `atlas.gaussians` says
 =================================  ================================================================

@@ -275,6 +275,20 @@ def test_one_element_from_end_to_end_can_be_seen_played_and_saved(opened, explor
     path = tmp_path / download.value.suggested_filename
     download.value.save_as(path)
     assert path.name == "element-3.png" and Image.open(path).size == (9 * 64, 2 * 64)
+    told = opened.get_by_role("status").get_by_text("Saved as")
+    assert told.inner_text() == "Saved as element-3.png"
+    with page.expect_download() as download:
+        opened.get_by_role("button", name="Save as GIF").press("Enter")
+    path = tmp_path / download.value.suggested_filename
+    download.value.save_as(path)
+    film = Image.open(path)
+    assert path.name == "element-3.gif" and told.inner_text() == "Saved as element-3.gif"
+    assert (film.n_frames, film.size) == (40, (2 * 192, 36 + 192))
+    for place, value in ((0, ends[0]), (20, ends[1])):
+        film.seek(place)
+        right = np.asarray(film.convert("RGB"), dtype=np.int16)[36::3, 192::3]
+        error = np.abs(right - decoded(explorer, "VAE", edits=[[3, value]]))
+        assert error.mean() < 12, "noise of all colours, in 256 of them"
 
 
 def test_what_changed_is_said_before_the_numbers(opened, page):

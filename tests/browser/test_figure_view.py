@@ -242,6 +242,9 @@ def test_anyone_can_use_it(explorer, page, theme):
     page.wait_for_timeout(500)
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"figure-explorer-{theme.split()[1].lower()}.png")
+    sheet = "e => [getComputedStyle(e).filter, getComputedStyle(e).padding]"
+    dimmed = explorer.get_by_role("img").evaluate(sheet)
+    assert dimmed == (["brightness(0.87)", "6px"] if "Dark" in theme else ["brightness(1)", "0px"])
     found = Axe().run(page, context=".course-explorer").response["violations"]
     assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
 

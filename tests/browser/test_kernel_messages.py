@@ -13,7 +13,8 @@ from tests.browser.test_latent_view import TWO_FRAMES, shown, slider
 pytestmark = pytest.mark.browser
 
 REST = 700  # ms until screen readers have been told
-WAITING = "Not decoded yet"
+WAITING = "The kernel is busy: this picture comes when it is free"
+GONE = "Not decoded"  # and there is no kernel to wait for
 # What anywidget gives a view, on a page without Jupyter.
 PAGE = """traits => {
     const heard = {};
@@ -124,16 +125,18 @@ def assert_done(element, explorer, image):
     theirs = explorer.seen["model"].edited[0].permute(1, 2, 0).numpy()
     assert abs(shown(element) - theirs).max() <= 1
     assert numbers(element).startswith(expected(explorer))
-    assert expected(explorer) in element.locator(".course-hidden[role=status]").text_content()
+    changed = f"{explorer.seen['model'].change.changed:g} pixels change; "
+    said = element.locator(".course-hidden[role=status]").text_content()
+    assert f"model: {changed}" in said and "nats" not in said
     assert element.locator(".course-waiting").count() == 0
     assert element.get_by_role("img", name=f"edited of image {image}, model").count() == 1
 
 
-def assert_waiting(element, image):
-    """No numbers, and pictures that are said to be of this image."""
+def assert_waiting(element, image, why=WAITING):
+    """No numbers but why, and pictures that are said to be of this image."""
     element.page.wait_for_timeout(REST)
-    assert numbers(element).startswith(WAITING)
-    assert f"model: {WAITING}" in element.locator(".course-hidden[role=status]").text_content()
+    assert numbers(element).startswith(why)
+    assert f"model: {why}" in element.locator(".course-hidden[role=status]").text_content()
     assert element.locator("canvas.course-waiting").count() == 4
     assert element.get_by_role("img", name=f"edited of image {image}, model").count() == 1
 
@@ -178,7 +181,7 @@ def test_without_a_kernel_no_other_faces_numbers_are_shown(open_view, travels):
     assert_done(element, kernel.explorer, image=0)
     kernel.page.evaluate("() => tell('comm_live_update')")
     slider(element, "face").press("End")
-    assert_waiting(element, image=0)
+    assert_waiting(element, image=0, why=GONE)
     assert "run this cell again" in element.get_by_role("alert").inner_text()
     slider(element, "face").press("Home")
     assert_done(element, kernel.explorer, image=0)
@@ -223,6 +226,17 @@ def test_what_changed_is_said_in_words(page):
     state.noise_seed, state.directions = 1001, {}
     said = ["No longer moved along smile.", "Noise 0.25, number 1001."]
     assert page.evaluate(ask, [moved, state.choice]) == said
+    state.moves = {"model": (-0.984582, 0.5)}
+    said.append("model's code moved by \u22120.98, 0.50 on its map.")
+    assert page.evaluate(ask, [moved, state.choice]) == said
+    assert "model's code no longer moved on its map." in page.evaluate(ask, [state.choice, moved])
+    sliders = "([before, after]) => sliderChanges(before, after)"
+    said = [
+        "No slider of direction smile any more.",
+        "No slider of direction principal 1 any more.",
+    ]
+    assert page.evaluate(sliders, [moved, state.choice]) == said
+    assert page.evaluate(sliders, [state.choice, moved])[0] == "A slider of direction smile."
     back = page.evaluate("choice => ({...choice, ...untouched(choice)})", moved)
     state.choice = moved
     state.reset()

@@ -55,6 +55,15 @@ box = widgets.VBox()
 box.add_class("made-box")
 box
 """
+LINKED = """
+few = models.FullyConnectedAutoencoder(latent_dim=2)
+with torch.no_grad():
+    few.decoder[0].weight *= 4
+linked = LatentExplorer(few, images[:2], transform=transform)
+beside = widgets.FloatSlider(min=-2, max=2, step=0.1, description="beside")
+widgets.link((beside, "value"), (linked.state, "shift"))
+widgets.VBox([beside, linked])
+"""
 PIXELS = """canvas => {
     const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
     return Array.from(data).filter((_, i) => i % 4 < 3);
@@ -82,7 +91,8 @@ TWO_FRAMES = "() => new Promise(f => requestAnimationFrame(() => requestAnimatio
 @pytest.fixture(scope="module")
 def page(browser, lab):
     """One page for all tests here; each starts from the untouched explorer."""
-    name = notebook.write(Path(lab["root_dir"]), MODELS, EXPLORER, SECOND_ONE, name="latent.ipynb")
+    cells = (MODELS, EXPLORER, SECOND_ONE, LINKED)
+    name = notebook.write(Path(lab["root_dir"]), *cells, name="latent.ipynb")
     context = browser.new_context(viewport={"width": 1366, "height": 768})
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
@@ -640,6 +650,33 @@ def test_the_kernel_decodes_for_what_cannot_come(explorer, page):
     numbers = other.locator(".course-numbers").inner_text()
     assert numbers.startswith(f"{change} of 4096 pixels change")
     assert other.locator(".course-waiting").count() == 0
+
+
+def test_a_plain_slider_beside_it_moves_it_and_follows_it(explorer, page):
+    """One of ipywidgets, linked to the explorer's state, by keyboard in both directions."""
+    linked = page.locator(".course-explorer").nth(2)
+    linked.scroll_into_view_if_needed()
+    linked.locator(".course-waiting").first.wait_for(state="detached")
+    cell = page.locator(".jp-CodeCell").filter(has=page.locator(".widget-readout"))
+    theirs, readout = cell.locator(".noUi-handle"), cell.locator(".widget-readout")
+    before = shown(linked)
+    theirs.press("ArrowRight")
+    page.wait_for_function("e => e.textContent !== '0.00'", arg=readout.element_handle())
+    value = float(readout.inner_text())
+    ours = slider(linked, SHIFT)
+    for _ in range(100):
+        if float(ours.input_value()) == value:
+            break
+        page.wait_for_timeout(50)
+    page.evaluate(TWO_FRAMES)
+    assert float(ours.input_value()) == value > 0
+    assert not np.array_equal(shown(linked), before)
+    for _ in range(5):
+        ours.press("ArrowLeft")
+    expected = f"{value - 0.5:.2f}"
+    shows = "([e, text]) => e.textContent.replace('\u2212', '-') === text"
+    page.wait_for_function(shows, arg=[readout.element_handle(), expected], timeout=10 * SECOND)
+    explorer.scroll_into_view_if_needed()
 
 
 @pytest.mark.parametrize("theme", notebook.THEMES)

@@ -15,7 +15,17 @@ export function make(tag, attributes = {}, ...children) {
 
 /** A button; `label` is its name where the text alone would not say enough. */
 export function button(text, onclick, label) {
-  return make("button", { type: "button", onclick, "aria-label": label, title: label }, text);
+  const control = make("button", { type: "button", "aria-label": label, title: label,
+    onclick: () => {
+      if (control.getAttribute("aria-disabled") !== "true") onclick();
+    } }, text);
+  return control;
+}
+
+/** Whether a button does anything now. It can always have the focus, which a press that leaves
+ * nothing more to do would lose else. */
+export function enable(control, able) {
+  control.setAttribute("aria-disabled", String(!able));
 }
 
 /**
@@ -56,16 +66,22 @@ export function slider({ label, min, max, step, decimals, format, move, rest = (
 /** A text with a button that copies it; `name` is what screen readers call it. */
 export function copyable(name) {
   const text = make("pre", { tabindex: "0", "aria-label": name });
+  const told = make("span", { class: "course-hidden", "aria-live": "polite" });
   const copy = button("Copy", async () => {
-    if (!navigator.clipboard) { // a plain http page has none: mark the text, to copy by hand
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+    } catch { // a plain http page has no clipboard, or may not use it: mark the text, to copy by hand
       getSelection().selectAllChildren(text);
+      told.textContent = "The code is marked, to copy by hand.";
       return;
     }
-    await navigator.clipboard.writeText(text.textContent);
-    copy.textContent = "Copied";
-    setTimeout(() => { copy.textContent = "Copy"; }, 1500);
+    copy.textContent = told.textContent = "Copied";
+    setTimeout(() => {
+      copy.textContent = "Copy";
+      told.textContent = "";
+    }, 1500);
   }, "Copy the code");
-  return { text, element: make("div", { class: "course-code" }, text, copy) };
+  return { text, element: make("div", { class: "course-code" }, text, copy, told) };
 }
 
 /** Keep what is typed in an explorer from the notebook around it, which has keys of its own. */

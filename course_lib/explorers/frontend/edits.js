@@ -127,10 +127,21 @@ export function changes(before, after) {
   for (const name of new Set([...Object.keys(before.moves), ...Object.keys(after.moves)])) {
     const move = after.moves[name] ?? [0, 0];
     if (String(before.moves[name] ?? [0, 0]) !== String(move)) {
-      said.push(`${name}'s code moved by ${move.join(", ")} on its map.`);
+      const by = move.map((amount) => amount.toFixed(2).replace("-", "\u2212")).join(", ");
+      said.push(move.some(Boolean) ? `${name}'s code moved by ${by} on its map.`
+        : `${name}'s code no longer moved on its map.`);
     }
   }
   return said;
+}
+
+/** In words: which sliders have come and gone between two choices. */
+export function sliderChanges(before, after) {
+  const [old, now] = [before, after].map(({ elements, directions }) =>
+    [...elements.map((element) => `element ${element}`), ...directions.map(([way]) => `direction ${way}`)]);
+  const only = (some, others) => some.filter((name) => !others.includes(name));
+  return [...only(now, old).map((name) => `A slider of ${name}.`),
+    ...only(old, now).map((name) => `No slider of ${name} any more.`)];
 }
 
 /** Row `i` of a matrix with rows of `n`. */

@@ -113,5 +113,5 @@ export function elementList({ count, models, atlases, plain, add, changed }) {
     of.dispatchEvent(new Event("change"));
   }
   refresh();
-  return { element, which, refresh, atlas, model, show };
+  return { element, which, refresh, atlas, model, show, focus: () => element.querySelector("summary").focus() };
 }

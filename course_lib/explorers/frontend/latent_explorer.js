@@ -39,6 +39,9 @@ function render({ model, el }) {
         "nothing leaves it. A saved notebook keeps what its explorer shows.",
     },
     training: true,
+    get waiting() {
+      return gone || failed ? "Not decoded" : "The kernel is busy: this picture comes when it is free";
+    },
   };
   let asked = false;
   let failed = false; // and said so

@@ -1,19 +1,19 @@
 // The latent explorer's view. It knows of no kernel: `source` brings what it wants (see
 // latent_explorer.js, where that is the kernel, and demo.js, where it is a file).
-import { logDensity, nearest, place, verdict } from "./atlas.js";
-import { button, copyable, make, ownKeys, slider } from "./controls.js";
+import { place } from "./atlas.js";
+import { button, copyable, enable, make, ownKeys, slider } from "./controls.js";
 import { decode, toImage } from "./decoder.js";
-import { baseOf, changes, edited, originOf, python, untouched } from "./edits.js";
+import { baseOf, changes, edited, originOf, python, sliderChanges, untouched } from "./edits.js";
 import { elementList } from "./elements.js";
 import { faceChooser } from "./faces.js";
 import { history, same } from "./history.js";
 import { lattice } from "./lattice.js";
 import { codeMap } from "./map.js";
-import { nearFace } from "./near.js";
 import { ownPicture } from "./own_picture.js";
-import { changeInWords, difference, draw } from "./pictures.js";
-import { cloudStrip, costs, ellipse } from "./posterior.js";
+import { difference, draw } from "./pictures.js";
+import { cloudStrip, ellipse } from "./posterior.js";
 import { codeSliders } from "./sliders.js";
+import { told } from "./told.js";
 import { tour } from "./tour.js";
 import { traversal } from "./traversal.js";
 import { missing } from "./wants.js";
@@ -29,7 +29,8 @@ const REST = 500; // ms without a change until screen readers and the still pict
  * (by model, `pixels` that the kernel decoded last and for which `choice`), `training` (whether it
  * has the training pictures), and is told by `want(request)`, `changed(choice)` (at each picture)
  * and `rest()`; `own`, if there, is one's own picture's way in: its `add(pixels)` returns the number
- * of the face, unless it sets the choice itself, `where` says what becomes of it.
+ * of the face, unless it sets the choice itself, `where` says what becomes of it. `waiting` says
+ * why a picture has not come.
  * Returns what the source calls:
  * `set(choice)`, `refresh()`, `say(text)`, `close()`.
  */
@@ -106,7 +107,7 @@ export function latentView(el, source) {
     ? "Draw from q(z|x), this face's cloud (key r)"
     : "q(z|x): these codes are points, there is no cloud to draw from");
   const back = button("Back to the face", () => once({ origin: "image", sample: 0 }));
-  cloudButton.disabled = !clouds;
+  enable(cloudButton, clouds);
   const undo = button("Undo", () => travel(steps.undo()));
   const redo = button("Redo", () => travel(steps.redo()));
   const reset = button("Reset", () => once(untouched(choice)));
@@ -122,11 +123,11 @@ export function latentView(el, source) {
       refresh();
     },
   });
-  const sliders = codeSliders({ ...hands, say, atlas: list.atlas });
+  const sliders = codeSliders({ ...hands, say, atlas: list.atlas, emptied: () => list.focus() });
 
   function showHistory() {
-    undo.disabled = !steps.canUndo;
-    redo.disabled = !steps.canRedo;
+    enable(undo, steps.canUndo);
+    enable(redo, steps.canRedo);
   }
 
   // Pictures
@@ -144,13 +145,12 @@ export function latentView(el, source) {
     const figures = captions.map((caption, i) => make("figure", {},
       make("figcaption", {}, caption), canvases[i]));
     const pictures = make("div", { class: "course-pictures" }, ...figures);
-    const numbers = make("p", { class: "course-numbers" });
+    const words = told(source, name, m);
     const note = make("span", { class: "course-note" });
-    const near = setup.plain ? null : nearFace(source, name, m);
-    const element = make("section", { "aria-label": name }, make("h3", {}, name, " ", note),
-      pictures, make("div", { class: "course-told" }, ...(near ? [near.canvas] : []), numbers));
+    const head = make("div", { class: "course-head" }, make("h3", {}, name, " ", note), words.reads);
+    const element = make("section", { "aria-label": name }, head, pictures, words.element);
     const cloud = setup.posteriors[m] ? cloudStrip(name, setup.shape, strip, refresh) : null;
-    return { name, m, canvases, captions, pictures, numbers, note, element, cloud, near, map: null };
+    return { name, m, canvases, captions, pictures, words, note, element, cloud, map: null };
   }
   function addMap(row) {
     const facts = source.facts[row.m].atlas;
@@ -236,7 +236,7 @@ export function latentView(el, source) {
     resting = setTimeout(atRest, REST);
   }
   function ask(request) {
-    const pictures = [...faces?.wanted(choice) ?? [], ...models.flatMap(({ near }) => near?.wanted() ?? [])];
+    const pictures = [...faces?.wanted(choice) ?? [], ...models.flatMap(({ words }) => words.wanted())];
     if (!request && !pictures.length) return;
     source.want({ models: false, columns: [], bases: [], ...request, pictures });
   }
@@ -245,7 +245,7 @@ export function latentView(el, source) {
     sliders.show();
     image.show(choice.image);
     whole.show(choice);
-    back.disabled = choice.origin === "image" && !choice.sample;
+    enable(back, choice.origin !== "image" || choice.sample > 0);
     const m = list.model();
     code.text.textContent = python(choice, setup.models[m], setup.posteriors[m]);
   }
@@ -263,17 +263,14 @@ export function latentView(el, source) {
     }
     const done = same(row.shown, choice);
     for (const canvas of row.canvases) canvas.classList.toggle("course-waiting", !done);
-    row.numbers.textContent = done ? changeInWords(row, setup) : "Not decoded yet";
+    row.words.pictures(row.before, done ? row.after : null);
     row.place = null;
     if (!here) return;
-    row.note.textContent = [
-      setup.posteriors[row.m] || setup.plain ? "" : "each code is a point: there is no \u03c3",
-      layers ? "" : "decoded by the kernel: this decoder cannot run here",
-    ].filter(Boolean).map((text) => `(${text})`).join(" ");
+    row.note.textContent = layers ? "" : "(decoded by the kernel: this decoder cannot run here)";
     const face = choice.origin === "image" ? `base/image/${choice.image}` : null;
     const mean = face && tensor(`${face}/code`);
     const spread = face && tensor(`${face}/spread`);
-    if (spread && done) row.numbers.append(`; ${costs(mean, spread)}`);
+    row.words.code(tensor(`${baseOf(choice)}/code`), code, spread && [mean, spread]);
     if (atlas) showPlace(row, atlas, tensor, code, spread);
     if (row.cloud) showCloud(row, layers, tensor);
     if (row.m === list.model()) sliders.paint(code, mean, spread);
@@ -317,13 +314,6 @@ export function latentView(el, source) {
     row.place = at(code);
     row.ellipse = spread ? ellipse(tensor("atlas/directions"), spread) : null;
     row.map.show(row.start, row.place, row.ellipse);
-    if (setup.plain) return;
-    const density = Object.fromEntries(["constant", "means", "rows", "round", "sign"].map(
-      (part) => [part, tensor(`density/${part}`)]));
-    const near = nearest(tensor("atlas/codes"), code);
-    const found = verdict(atlas, logDensity(density, code), near.distance);
-    const where = make("b", { class: found.far ? "course-off" : "" }, found.where);
-    row.numbers.append(". ", where, `: ${found.text}${row.near.at(atlas.collapsed ? -1 : near.index)}.`);
   }
 
   function atRest() {
@@ -333,15 +323,17 @@ export function latentView(el, source) {
         canvas.setAttribute("aria-label", `${row.captions[i]} of ${origin} ${number}, ${row.name}`);
       });
       if (row.place) row.map?.say(row.start, row.place, row.ellipse);
-      row.near?.rest();
+      row.words.rest();
     }
-    const said = models.map((row) => `${row.name}: ${row.numbers.textContent}`);
-    spoken.textContent = [...changes(heard, choice), ...said].join(" ");
+    const [moved, shown] = [changes(heard, choice), sliderChanges(heard, choice)];
+    // A slider that comes or goes changes no picture.
+    const said = shown.length && !moved.length && complete ? [] : models.map(({ words }) => words.sentence());
+    spoken.textContent = [...shown, ...moved, ...said].join(" ");
     heard = choice;
     complete = models.every(({ shown }) => same(shown, choice));
     if (complete) {
       ask(null);
-      guide?.notice(Math.max(...models.map(({ changed }) => changed)));
+      guide?.notice(Math.max(...models.map(({ words }) => words.changed())));
     }
     source.rest();
   }

@@ -41,14 +41,3 @@ export function pixelChange(before, after, channels, threshold) {
   }
   return { changed, mean: total / before.length };
 }
-
-/** The same in words, of a row with pictures before and after; it keeps how many have `changed`. */
-export function changeInWords(row, { shape: [channels], threshold }) {
-  const { before, after } = row;
-  const { changed, mean } = pixelChange(before, after, channels, threshold);
-  row.changed = changed;
-  return (
-    `${changed} of ${after.length / channels} pixels change by more than ${threshold} ` +
-    `grey levels; mean change ${mean.toFixed(1)}`
-  );
-}

@@ -20,10 +20,10 @@ export function withValue(choice, key, value) {
 /**
  * The rows of sliders.
  *
- * `change`, `settle` and `choice` are as in whole.js, `say(text)` tells the reader something, and
- * `atlas()` is that of the model whose code is shown.
+ * `change`, `settle` and `choice` are as in whole.js, `say(text)` tells the reader something,
+ * `atlas()` is that of the model whose code is shown, and `emptied()` is called when the last is gone.
  */
-export function codeSliders({ setup, choice, change, settle, say, atlas }) {
+export function codeSliders({ setup, choice, change, settle, say, atlas, emptied }) {
   const element = make("div", { class: "course-sliders" });
   const rows = new Map();
   const keys = () => [...choice().elements, ...choice().directions.map(([way]) => way)];
@@ -49,9 +49,13 @@ export function codeSliders({ setup, choice, change, settle, say, atlas }) {
     settle();
   }
   function remove(key) {
+    const place = keys().indexOf(key);
     if (isDirection(key)) change({ directions: choice().directions.filter(([other]) => other !== key) });
     else change({ edits: without(key), elements: choice().elements.filter((other) => other !== key) });
     settle();
+    show();
+    if (!keys().length) emptied();
+    else rows.get(keys()[Math.min(place, keys().length - 1)]).input.focus(); // the button that had it is gone
   }
 
   function rowOf(key) {

@@ -139,7 +139,7 @@ export function tour(root, facts) {
   /** The hands are at rest: is the task done? */
   function notice(most) {
     const task = list[number];
-    if (task?.done(facts().choice, before, most)) next(`\u2713 ${task.see}`);
+    if (task?.done(facts().choice, before, most)) next(`\u2713 ${task.see}`.trim());
   }
   return { control, element, notice };
 }

@@ -1,5 +1,5 @@
 // What is done to the whole code: a step towards another face, scale, shift, and noise.
-import { button, slider } from "./controls.js";
+import { button, enable, slider } from "./controls.js";
 import { typable } from "./typing.js";
 
 export const round6 = (value) => Math.round(value * 1e6) / 1e6; // 0.30000000000000004 is no hand's fault
@@ -51,7 +51,7 @@ export function wholeControls({ setup, choice, change, settle }) {
     const sliders = { target, step, scale, shift, noise };
     if (target.input.max < setup.images - 1) target.input.max = setup.images - 1; // one's own picture
     for (const [key, slider] of Object.entries(sliders)) slider.show(choice[key]);
-    other.disabled = !choice.noise;
+    enable(other, choice.noise !== 0);
   }
   return { elements, show };
 }

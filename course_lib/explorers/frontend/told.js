@@ -1,0 +1,61 @@
+// What is said of a model's pictures, over them and under them: what an edit changes, and how usual the edited code is.
+import { logDensity, nearest, verdict } from "./atlas.js";
+import { make } from "./controls.js";
+import { nearFace } from "./near.js";
+import { pixelChange } from "./pictures.js";
+import { costs } from "./posterior.js";
+import { factorLine } from "./probe.js";
+
+/** Of model number `m`. Its `sentence()` says the same briefly, for screen readers. */
+export function told(source, name, m) {
+  const { shape: [channels], threshold, plain, posteriors } = source.setup;
+  const tensor = (key) => source.tensors.get(`${m}/${key}`);
+  const near = plain ? null : nearFace(source, name, m);
+  const reads = factorLine();
+  const numbers = make("p", { class: "course-numbers" });
+  const element = make("div", { class: "course-told" }, ...(near ? [near.canvas] : []), numbers);
+  let pixels = 0; // how many change, or null while that is not known
+  let usual = "";
+
+  /** The pictures before and after, or null while they are not those of the choice. */
+  function pictures(before, after) {
+    usual = "";
+    pixels = null;
+    numbers.textContent = "Not decoded yet";
+    if (!after) return;
+    const { changed, mean } = pixelChange(before, after, channels, threshold);
+    pixels = changed;
+    numbers.textContent = `${changed} of ${after.length / channels} pixels change by more than ` +
+      `${threshold} grey levels; mean change ${mean.toFixed(1)}`;
+  }
+
+  /** The code before and after; `cloud` is a face's posterior, if it has one: mean and spread. */
+  function code(before, after, cloud) {
+    const { atlas } = source.facts[m];
+    const cost = cloud ? costs(...cloud) : posteriors[m] || plain ? "" : "each code is a point";
+    if (cost && pixels !== null) numbers.append(`; ${cost}`);
+    reads.show(atlas?.factors ?? null, tensor, before, after);
+    if (!atlas || plain) return;
+    const density = Object.fromEntries(["constant", "means", "rows", "round", "sign"].map(
+      (part) => [part, tensor(`density/${part}`)]));
+    const { distance, index } = nearest(tensor("atlas/codes"), after);
+    const found = verdict(atlas, logDensity(density, after), distance);
+    usual = found.where;
+    numbers.append(". ", make("b", { class: found.far ? "course-off" : "" }, usual),
+      `: ${found.text}${near.at(atlas.collapsed ? -1 : index)}.`);
+  }
+
+  /** The hands are at rest: a picture that is still missing is waited for. */
+  function rest() {
+    near?.rest();
+    if (pixels === null) numbers.firstChild.data = source.waiting;
+  }
+
+  function sentence() {
+    const what = pixels === null ? source.waiting : reads.said || `${pixels} pixels change`;
+    return `${name}: ${[what, usual].filter(Boolean).join("; ")}.`;
+  }
+  return {
+    element, reads: reads.element, pictures, code, rest, sentence, wanted: () => near?.wanted() ?? [], changed: () => pixels ?? 0,
+  };
+}
