@@ -21,7 +21,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, TensorDataset
 
 from course_lib import datasets, sources, training, transforms
-from course_lib.datasets import arrays, celeba, loading, photographs, sets
+from course_lib.datasets import arrays, axes, celeba, loading, photographs, sets
 from course_lib.explorers import LatentExplorer, interpolation_strip
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
 from course_lib.objectives import squared_error
@@ -439,8 +439,8 @@ def test_sixty_large_photographs_take_little_memory(tmp_path):
 
 def test_arrays_are_converted_in_pieces(monkeypatch):
     meaning = arrays.understand(lambda: COLOUR, "")
-    monkeypatch.setattr(arrays, "PIECE", 8 * COLOUR[:7].nbytes)
-    parts = [part for _, part in arrays._pieces(lambda: COLOUR, meaning)]
+    monkeypatch.setattr(axes, "PIECE", 8 * COLOUR[:7].nbytes)
+    parts = [part for _, part in meaning.pieces(lambda: COLOUR)]
     assert [len(part) for part in parts] == [7, 7, 7, 7, 7, 5]
     assert same(datasets.load(COLOUR / 255), COLOUR)
 

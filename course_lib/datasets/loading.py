@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from course_lib import sources
-from course_lib.datasets import array_files, arrays, photographs
+from course_lib.datasets import array_files, arrays, axes, photographs
 from course_lib.datasets.npy import MappedImages
 from course_lib.datasets.sets import LOADERS
 from course_lib.datasets.splits import Splits, split, split_by_person
@@ -171,13 +171,13 @@ def _listed(items: Sequence) -> np.ndarray | list:
         ) from None
 
 
-def _from_array(source: arrays.Source, size, shape) -> tuple:
+def _from_array(source: axes.Source, size, shape) -> tuple:
     meaning = arrays.understand(source, "The array", shape)
     images = arrays.convert(source, meaning, size)
     return images, None, _and_shrunk(meaning, images)
 
 
-def _and_shrunk(meaning: arrays.Meaning, images: Tensor) -> str:
+def _and_shrunk(meaning: axes.Meaning, images: Tensor) -> str:
     if meaning.shape[1:3] == tuple(images.shape[2:]):
         return str(meaning)
     return f"{meaning}; their central squares were shrunk to {images.shape[2]}×{images.shape[3]}"
