@@ -90,9 +90,9 @@ def _scale(
         black, white = _range(low, high)
         if white:
             beyond = low < black or high > white
-            seen = f"{dtype} from {low:.3g} to {high:.3g}, clipped to {black}…{white}"
-            note = seen if beyond else f"{dtype} from {black} to {white}"
-            return (black, white - black), f"{note}, became 0 to 255"
+            seen = f"from {low:.3g} to {high:.3g}, clipped to {black}…{white},"
+            note = seen if beyond else f"from {black} to {white}"
+            return (black, white - black), f"{dtype} {note} became 0 to 255"
     raise ValueError(
         f"{name} holds {dtype} from {low:g} to {high:g}, but numbers from 0 to 255, 0 to 1 or -1 "
         "to 1 were expected: scale them to 0…1, by (images - images.min()) / (images.max() - "
