@@ -53,7 +53,7 @@ def understand(
             "pictures' pixels as uint8."
         )
     found = list(readings(array.shape, shape, order))
-    rough = [roughness(reading.view(array)) for reading in found]
+    rough = [roughness(source, reading) for reading in found]
     if array.ndim == 2 and shape is None:  # nearly any size can be cut into squares
         kept = [r < CLEARLY or "rows" in str(one) for one, r in zip(found, rough, strict=True)]
         found, rough = list(compress(found, kept)), list(compress(rough, kept))

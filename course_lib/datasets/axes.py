@@ -126,23 +126,24 @@ def _unravelled(pixels: int, shape: tuple | None, order: str) -> Iterator[tuple]
             yield from (by_plane, by_row) if planes_first else (by_row, by_plane)
 
 
-def roughness(view: np.ndarray) -> float:
+def roughness(source: Source, meaning: Meaning) -> float:
     """How much neighbouring rows or columns differ, as a share of how much distant ones do: near 0
     for pictures, near 1 for what is in no order; 1 too where there is nothing to compare."""
-    at = [np.unique(np.linspace(0, n - 1, 12).astype(int)) for n in view.shape]
+    at = [np.unique(np.linspace(0, n - 1, 9).astype(int)) for n in meaning.shape]
     found = []
     for axis in (1, 2):
-        n = view.shape[axis]
+        n = meaning.shape[axis]
         if n < 8:
             return 1.0
-        here = np.arange(n - 1) if n < 32 else np.unique(np.linspace(0, n - 2, 31).astype(int))
+        here = np.unique(np.linspace(0, n - 2, 17).astype(int))
 
         def lines(places: np.ndarray, axis=axis) -> np.ndarray:
+            view = meaning.view(source())  # opened anew, as `pieces` does
             return view[np.ix_(*at[:axis], places, *at[axis + 1 :])].astype(np.float64)
 
         near = np.abs(lines(here + 1) - lines(here)).mean()
         far = np.abs(lines((here + n // 2) % n) - lines(here)).mean()
-        found.append(near / far if near > 0 and far > 0 else 1.0)
+        found.append(near / far if far > 0 else 1.0)
     return max(found)
 
 

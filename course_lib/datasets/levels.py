@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from course_lib.datasets.axes import Meaning, Source
+from course_lib.datasets.axes import PIECE, Meaning, Source
 
 LOOKED_AT = 64  # pictures that say whether all need to be looked at
 FULL_SCALES = (255, 1023, 4095, 65535)  # the largest level of cameras' 8, 10, 12 and 16 bits
@@ -16,8 +16,9 @@ def with_levels(meaning: Meaning, source: Source, name: str) -> Meaning:
     """The meaning with that of its numbers, which are all looked at unless a few tell enough."""
     stored = source().dtype
     if stored == np.uint8:
-        n = meaning.shape[0]
-        some = meaning.view(source())[np.unique(np.linspace(0, n - 1, LOOKED_AT).astype(int))]
+        n, *of_one = meaning.shape
+        looked_at = min(LOOKED_AT, 2 + PIECE // math.prod(of_one))
+        some = meaning.view(source())[np.unique(np.linspace(0, n - 1, looked_at).astype(int))]
         if some.max() > DARK and (some != some[:1]).any():
             return meaning
     low, high, all_equal = _extent(meaning, source, name)
