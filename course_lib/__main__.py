@@ -1,4 +1,8 @@
-"""The command line, ``python -m course_lib``: notebooks made ready, models trained, a demo."""
+"""The command line, ``python -m course_lib``: notebooks made ready, models trained, a demo.
+
+Each command imports what it needs itself: nobody waits for PyTorch, or for nbconvert, to be told of
+a typing error.
+"""
 
 import traceback
 from enum import StrEnum
@@ -9,9 +13,6 @@ import typer
 from typer.core import TyperGroup
 
 from course_lib import sources
-from course_lib.authoring import execute as execution
-from course_lib.authoring import slides as decks
-from course_lib.authoring import students
 
 
 class Commands(TyperGroup):
@@ -30,7 +31,7 @@ def _is_the_users(error: Exception) -> bool:
     if isinstance(error, ValueError):  # the course's own words, and not some library's surprise
         *_, (raised_in, _) = traceback.walk_tb(error.__traceback__)
         return (raised_in.f_globals.get("__package__") or "").partition(".")[0] == __package__
-    return isinstance(error, FloatingPointError | OSError | execution.NotebookError)
+    return isinstance(error, FloatingPointError | OSError)
 
 
 app = typer.Typer(
@@ -70,6 +71,8 @@ def execute(
     timeout: Annotated[int, typer.Option(help="Seconds a single cell may take.")] = 600,
 ) -> None:
     """Run notebooks from top to bottom, clean them, and write them back with their outputs."""
+    from course_lib.authoring import execute as execution
+
     for path in paths:
         typer.echo(f"{path} …")
         execution.execute(path, timeout=timeout)
@@ -85,6 +88,8 @@ def copies(
     ] = None,
 ) -> None:
     """Copy the notebooks for a student, without outputs; a copy that is there stays as it is."""
+    from course_lib.authoring import students
+
     originals = Path("notebooks")
     if fresh is not None:
         copy, kept = students.fresh(originals, fresh)
@@ -107,6 +112,8 @@ def slides(
     folder: Annotated[Path, typer.Option(help="Where the decks go.")] = Path("build/slides"),
 ) -> None:
     """Export notebooks as reveal.js slides that work offline."""
+    from course_lib.authoring import slides as decks
+
     for deck in decks.slides(paths, folder):
         typer.echo(deck)
 
@@ -119,7 +126,7 @@ def claims_command(
     ] = None,
 ) -> None:
     """Print every claim and verdict that executed notebooks state, as Markdown tables."""
-    from course_lib.authoring import claims  # not above: lessons draw with PyTorch's tensors
+    from course_lib.authoring import claims
 
     stated = claims.collect(paths)
     typer.echo(claims.table(stated))
@@ -167,7 +174,7 @@ def train(
     """Train a model, write its weights, history, reconstructions and samples, print its figures."""
     data = str(sources.find(data))  # a typing error is told before PyTorch is loaded
 
-    from course_lib import runs  # not above: the other commands need no PyTorch
+    from course_lib import runs
 
     folder = folder or runs.default_folder(data, model)
     measured = runs.train(

@@ -445,6 +445,13 @@ def test_arrays_are_converted_in_pieces(monkeypatch):
     assert same(datasets.load(COLOUR / 255), COLOUR)
 
 
+def test_where_nothing_can_be_written_pictures_are_read_each_time(folder, tmp_path):
+    np.savez("mine.npz", images=COLOUR)
+    (tmp_path / "file").touch()
+    assert same(datasets.load("mine.npz", root=tmp_path / "file"), COLOUR)
+    assert len(together(datasets.load(folder, root=tmp_path / "file"))) == 18
+
+
 # ------------------------------------------------------------------------------------- refused
 
 
@@ -561,9 +568,10 @@ def test_the_advice_on_files_gives_the_right_pictures(tmp_path, folder):
     assert "datasets.pictures takes fewer" in str(caught.value)
     assert (datasets.pictures(PLANES[0])[0].numpy() == PLANES[0]).all()
     halves().save(folder / "other.png")
-    with pytest.raises(ValueError, match="different sizes.*leave size out"):
+    with pytest.raises(ValueError, match="different sizes.*size=64"):
         datasets.load(folder, size=None)
-    assert together(datasets.load(folder)).shape[1:] == (3, 64, 64)
+    assert together(datasets.load(folder, size=64)).shape[1:] == (3, 64, 64)
+    assert datasets.pictures(folder, size=64).shape[1:] == (3, 64, 64)
 
 
 # -------------------------------------------------------------------------- names and the command
@@ -603,7 +611,7 @@ try:
     __main__.main()
 except SystemExit as stop:
     print(stop)
-print("torch" in sys.modules)
+print({"torch", "nbformat"} & sys.modules.keys())
 """
 
 
@@ -611,7 +619,7 @@ def test_the_command_notices_a_typing_error_before_it_loads_pytorch():
     root = Path(__file__).resolve().parent.parent
     command = [sys.executable, "-c", COMMAND, "facs"]
     out = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
-    assert "did you mean 'faces'" in out and out.endswith("False\n")
+    assert "did you mean 'faces'" in out and out.endswith("set()\n")
 
 
 # --------------------------------------------------------------------------------------- CelebA

@@ -1,7 +1,7 @@
 """One front door to all pictures: by name, from files of many kinds, or from memory."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +203,7 @@ def _from_path(path: Path, root: Path, size, key, shape) -> tuple:
             made["person"] = photographs.people(read, path)
         return made
 
-    cached = load_or_make(*_cache(path, root, files, size), make)
+    cached = _kept(*_cache(path, root, files, size), make)
     words = bytes(cached["words"].tolist()).decode()
     return cached["images"], cached.get("person"), words
 
@@ -220,8 +220,15 @@ def _from_array_file(path: Path, root: Path, size, key, shape) -> tuple:
     def make() -> dict[str, Tensor]:
         return {"images": arrays.convert(source, meaning, size)}
 
-    images = load_or_make(*_cache(path, root, [path], size, key, shape), make)["images"]
+    images = _kept(*_cache(path, root, [path], size, key, shape), make)["images"]
     return images, None, _and_shrunk(meaning, images)
+
+
+def _kept(place: Path, recipe: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    try:
+        return load_or_make(place, recipe, make)
+    except OSError:  # a full disk, or a folder that is only to be read: made each time, then
+        return make()
 
 
 def _cache(path: Path, root: Path, files: list[Path], *settings) -> tuple[Path, str]:
