@@ -790,6 +790,16 @@ def test_an_explorer_takes_pictures_of_any_kind(case):
     explorer = LatentExplorer(model, LOOKED_AT[case])
     n = len(explorer.x)
     assert torch.equal(explorer.x, 2 * FACES[:n].float() / 255 - 1)
+    for one in (COLOUR[1], PLANES[1], Image.fromarray(COLOUR[1]), FACES[1]):
+        assert explorer.add(one) == n
+        assert torch.equal(explorer.x[n], 2 * FACES[1].float() / 255 - 1)
+        n += 1
+
+
+def test_the_transform_says_that_an_array_is_no_tensor():
+    with pytest.raises(TypeError, match="got a ndarray.*: pass datasets.pictures.images."):
+        face_transform()(COLOUR)
+    assert face_transform()(datasets.pictures(COLOUR)).shape == (N, 3, 64, 64)
 
 
 @pytest.mark.parametrize("kind", [torch.Tensor.double, torch.Tensor.half])

@@ -83,7 +83,6 @@ def load(
     images, person, words = _taken(found, root, size, key, shape)
     if len(images) < 3:
         raise ValueError(_too_few(found, len(images), words))
-    print(_told(found, words))
     if by_person:
         if person is None:
             raise ValueError(
@@ -93,6 +92,7 @@ def load(
         parts = split_by_person(person, seed)
     else:
         parts = split(len(images), seed)
+    print(_told(found, words))
     if isinstance(images, MappedImages):
         return Splits(*(MappedImages(images.path, rows) for rows in parts))
     return Splits(*(images[rows] for rows in parts))
