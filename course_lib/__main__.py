@@ -1,4 +1,8 @@
-"""The command line, ``python -m course_lib``: notebooks made ready, models trained, a demo."""
+"""The command line, ``python -m course_lib``: notebooks made ready, models trained, a demo.
+
+Each command imports what it needs itself: nobody waits for PyTorch, or for nbconvert, to be told of
+a typing error.
+"""
 
 import io
 import sys
@@ -11,9 +15,6 @@ import typer
 from typer.core import TyperGroup
 
 from course_lib import sources
-from course_lib.authoring import execute as execution
-from course_lib.authoring import reports, students
-from course_lib.authoring import slides as decks
 
 
 class Commands(TyperGroup):
@@ -32,7 +33,7 @@ def _is_the_users(error: Exception) -> bool:
     if isinstance(error, ValueError):  # the course's own words, and not some library's surprise
         *_, (raised_in, _) = traceback.walk_tb(error.__traceback__)
         return (raised_in.f_globals.get("__package__") or "").partition(".")[0] == __package__
-    return isinstance(error, FloatingPointError | OSError | execution.NotebookError)
+    return isinstance(error, FloatingPointError | OSError)
 
 
 app = typer.Typer(
@@ -74,6 +75,8 @@ def execute(
     timeout: Annotated[int, typer.Option(help="Seconds a single cell may take.")] = 600,
 ) -> None:
     """Run notebooks from top to bottom, clean them, and write them back with their outputs."""
+    from course_lib.authoring import execute as execution
+
     for path in paths:
         typer.echo(f"{path} …")
         execution.execute(path, timeout=timeout)
@@ -89,6 +92,8 @@ def copies(
     ] = None,
 ) -> None:
     """Copy the notebooks for a student, without outputs; a copy that is there stays as it is."""
+    from course_lib.authoring import students
+
     originals = Path("notebooks")
     if fresh is not None:
         copy, kept = students.fresh(originals, fresh)
@@ -111,6 +116,8 @@ def slides(
     folder: Annotated[Path, typer.Option(help="Where the decks go.")] = Path("build/slides"),
 ) -> None:
     """Export notebooks as reveal.js slides that work offline."""
+    from course_lib.authoring import slides as decks
+
     for deck in decks.slides(paths, folder):
         typer.echo(deck)
 
@@ -123,7 +130,7 @@ def claims_command(
     ] = None,
 ) -> None:
     """Print every claim and verdict that executed notebooks state, as Markdown tables."""
-    from course_lib.authoring import claims  # not above: lessons draw with PyTorch's tensors
+    from course_lib.authoring import claims
 
     stated = claims.collect(paths)
     typer.echo(claims.table(stated))
@@ -182,7 +189,7 @@ def train(
     """Train a model, write its weights, history, reconstructions and samples, print its figures."""
     data = str(sources.find(data))  # a typing error is told before PyTorch is loaded
 
-    from course_lib import results, runs  # not above: the other commands need no PyTorch
+    from course_lib import results, runs
 
     folder = folder or runs.default_folder(data, model)
     measured = runs.train(
@@ -239,7 +246,7 @@ def score(
     if len(names) != 2 or not all(map(str.strip, names)):
         raise ValueError(f"--header is {header!r}, but two names are expected, as in ID,score.")
 
-    from course_lib import scoring  # not above: the other commands need no PyTorch
+    from course_lib import scoring
 
     first, second = (name.strip() for name in names)
     scored = scoring.score(run, data, out, by=by, header=(first, second), labels=labels)
@@ -258,6 +265,8 @@ def report(
     folder: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("build/report"),
 ) -> None:
     """Make a report of a notebook: what belongs into one, and all cells that you added."""
+    from course_lib.authoring import reports
+
     for path in reports.report(reports.find(notebook), folder):
         typer.echo(path)
 

@@ -163,6 +163,11 @@ def to_image(x: Tensor) -> Tensor:
 
 
 def _check(images: Tensor) -> None:
+    if not isinstance(images, Tensor):
+        raise TypeError(
+            f"The transform got a {type(images).__name__}, but expects a tensor: pass "
+            "datasets.pictures(images)."
+        )
     if images.dtype != torch.uint8:
         raise TypeError(
             f"The transform got {images.dtype} pictures, but expects uint8 in 0…255: pass the "

@@ -21,7 +21,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, TensorDataset
 
 from course_lib import datasets, sources, training, transforms
-from course_lib.datasets import arrays, celeba, loading, photographs, sets
+from course_lib.datasets import arrays, axes, celeba, loading, photographs, sets
 from course_lib.explorers import LatentExplorer, interpolation_strip
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
 from course_lib.objectives import squared_error
@@ -439,10 +439,17 @@ def test_sixty_large_photographs_take_little_memory(tmp_path):
 
 def test_arrays_are_converted_in_pieces(monkeypatch):
     meaning = arrays.understand(lambda: COLOUR, "")
-    monkeypatch.setattr(arrays, "PIECE", 8 * COLOUR[:7].nbytes)
-    parts = [part for _, part in arrays._pieces(lambda: COLOUR, meaning)]
+    monkeypatch.setattr(axes, "PIECE", 8 * COLOUR[:7].nbytes)
+    parts = [part for _, part in meaning.pieces(lambda: COLOUR)]
     assert [len(part) for part in parts] == [7, 7, 7, 7, 7, 5]
     assert same(datasets.load(COLOUR / 255), COLOUR)
+
+
+def test_where_nothing_can_be_written_pictures_are_read_each_time(folder, tmp_path):
+    np.savez("mine.npz", images=COLOUR)
+    (tmp_path / "file").touch()
+    assert same(datasets.load("mine.npz", root=tmp_path / "file"), COLOUR)
+    assert len(together(datasets.load(folder, root=tmp_path / "file"))) == 18
 
 
 # ------------------------------------------------------------------------------------- refused
@@ -561,9 +568,10 @@ def test_the_advice_on_files_gives_the_right_pictures(tmp_path, folder):
     assert "datasets.pictures takes fewer" in str(caught.value)
     assert (datasets.pictures(PLANES[0])[0].numpy() == PLANES[0]).all()
     halves().save(folder / "other.png")
-    with pytest.raises(ValueError, match="different sizes.*leave size out"):
+    with pytest.raises(ValueError, match="different sizes.*size=64"):
         datasets.load(folder, size=None)
-    assert together(datasets.load(folder)).shape[1:] == (3, 64, 64)
+    assert together(datasets.load(folder, size=64)).shape[1:] == (3, 64, 64)
+    assert datasets.pictures(folder, size=64).shape[1:] == (3, 64, 64)
 
 
 # -------------------------------------------------------------------------- names and the command
@@ -603,7 +611,7 @@ try:
     __main__.main()
 except SystemExit as stop:
     print(stop)
-print("torch" in sys.modules)
+print({"torch", "nbformat"} & sys.modules.keys())
 """
 
 
@@ -611,7 +619,7 @@ def test_the_command_notices_a_typing_error_before_it_loads_pytorch():
     root = Path(__file__).resolve().parent.parent
     command = [sys.executable, "-c", COMMAND, "facs"]
     out = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
-    assert "did you mean 'faces'" in out and out.endswith("False\n")
+    assert "did you mean 'faces'" in out and out.endswith("set()\n")
 
 
 # --------------------------------------------------------------------------------------- CelebA
@@ -782,6 +790,16 @@ def test_an_explorer_takes_pictures_of_any_kind(case):
     explorer = LatentExplorer(model, LOOKED_AT[case])
     n = len(explorer.x)
     assert torch.equal(explorer.x, 2 * FACES[:n].float() / 255 - 1)
+    for one in (COLOUR[1], PLANES[1], Image.fromarray(COLOUR[1]), FACES[1]):
+        assert explorer.add(one) == n
+        assert torch.equal(explorer.x[n], 2 * FACES[1].float() / 255 - 1)
+        n += 1
+
+
+def test_the_transform_says_that_an_array_is_no_tensor():
+    with pytest.raises(TypeError, match="got a ndarray.*: pass datasets.pictures.images."):
+        face_transform()(COLOUR)
+    assert face_transform()(datasets.pictures(COLOUR)).shape == (N, 3, 64, 64)
 
 
 @pytest.mark.parametrize("kind", [torch.Tensor.double, torch.Tensor.half])

@@ -438,7 +438,7 @@ def test_the_view_brings_a_picture(make):
     [
         torch.zeros(3, 6, 5),
         torch.zeros(3, 5, 6, dtype=torch.uint8),
-        np.zeros((3, 6, 5), np.uint8),
+        np.arange(90, dtype=np.uint8).reshape(3, 5, 6),
         "me.png",
     ],
 )

@@ -41,7 +41,7 @@ class Client(NotebookClient):
         self.widget_registry["@jupyter-widgets/output"]["OutputModel"] = HeardOutput
 
 
-class NotebookError(RuntimeError):
+class NotebookError(ValueError):
     """A notebook that does not run to its end, or is none."""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from course_lib.datasets.arrays import WANTED, Source
+from course_lib.datasets.axes import WANTED, Source
 
 # What files that hold no array begin with, what they are, and what to do.
 FOREIGN = {

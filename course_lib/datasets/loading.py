@@ -1,7 +1,7 @@
 """One front door to all pictures: by name, from files of many kinds, or from memory."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from course_lib import sources
-from course_lib.datasets import array_files, arrays, photographs
+from course_lib.datasets import array_files, arrays, axes, photographs
 from course_lib.datasets.npy import MappedImages
 from course_lib.datasets.sets import LOADERS
 from course_lib.datasets.splits import Splits, split, split_by_person
@@ -83,7 +83,6 @@ def load(
     images, person, words = _taken(found, root, size, key, shape)
     if len(images) < 3:
         raise ValueError(_too_few(found, len(images), words))
-    print(_told(found, words))
     if by_person:
         if person is None:
             raise ValueError(
@@ -93,6 +92,7 @@ def load(
         parts = split_by_person(person, seed)
     else:
         parts = split(len(images), seed)
+    print(_told(found, words))
     if isinstance(images, MappedImages):
         return Splits(*(MappedImages(images.path, rows) for rows in parts))
     return Splits(*(images[rows] for rows in parts))
@@ -171,13 +171,13 @@ def _listed(items: Sequence) -> np.ndarray | list:
         ) from None
 
 
-def _from_array(source: arrays.Source, size, shape) -> tuple:
+def _from_array(source: axes.Source, size, shape) -> tuple:
     meaning = arrays.understand(source, "The array", shape)
     images = arrays.convert(source, meaning, size)
     return images, None, _and_shrunk(meaning, images)
 
 
-def _and_shrunk(meaning: arrays.Meaning, images: Tensor) -> str:
+def _and_shrunk(meaning: axes.Meaning, images: Tensor) -> str:
     if meaning.shape[1:3] == tuple(images.shape[2:]):
         return str(meaning)
     return f"{meaning}; their central squares were shrunk to {images.shape[2]}×{images.shape[3]}"
@@ -203,7 +203,7 @@ def _from_path(path: Path, root: Path, size, key, shape) -> tuple:
             made["person"] = photographs.people(read, path)
         return made
 
-    cached = load_or_make(*_cache(path, root, files, size), make)
+    cached = _kept(*_cache(path, root, files, size), make)
     words = bytes(cached["words"].tolist()).decode()
     return cached["images"], cached.get("person"), words
 
@@ -220,8 +220,15 @@ def _from_array_file(path: Path, root: Path, size, key, shape) -> tuple:
     def make() -> dict[str, Tensor]:
         return {"images": arrays.convert(source, meaning, size)}
 
-    images = load_or_make(*_cache(path, root, [path], size, key, shape), make)["images"]
+    images = _kept(*_cache(path, root, [path], size, key, shape), make)["images"]
     return images, None, _and_shrunk(meaning, images)
+
+
+def _kept(place: Path, recipe: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    try:
+        return load_or_make(place, recipe, make)
+    except OSError:  # a full disk, or a folder that is only to be read: made each time, then
+        return make()
 
 
 def _cache(path: Path, root: Path, files: list[Path], *settings) -> tuple[Path, str]:

@@ -97,8 +97,9 @@ def read(pictures: Sequence[Path | Image.Image], name: str, size: int | None) ->
     if size is None and len(different) > 1:
         (width, height), (w, h) = different[0], different[-1]
         raise ValueError(
-            f"{name} holds pictures of different sizes, {height}×{width} to {h}×{w}, but size=None "
-            "expects equal ones: leave size out, and all become squares of 64 pixels."
+            f"{name} holds pictures of different sizes, {height}×{width} to {h}×{w}, but "
+            "without a size equal ones are expected: with datasets.load(…, size=64), or "
+            "datasets.pictures(…, size=64), all become squares of that."
         )
     shrink = len(different) > 1 or is_large(*different[0], size)
     width, height = (size, size) if shrink else different[0]

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
 
+import numpy as np
 import safetensors.torch
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from traitlets import Dict
 
@@ -163,9 +165,10 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
 
         Parameters
         ----------
-        image : Tensor
-            uint8 (C, H, W), as one of the images: before the transform, which may cut its part out.
-            Of the homework's band only rows 10 to 37 of 64 are seen: let the brows lie near row 20.
+        image : Tensor, array or PIL picture
+            uint8 (C, H, W), as one of the images (`transforms.picture` makes one of a photograph):
+            before the transform, which may cut its part out. Of the homework's band only rows 10 to
+            37 of 64 are seen: let the brows lie near row 20.
 
         Returns
         -------
@@ -177,6 +180,8 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         ValueError
             If it is none such. Nothing changes then.
         """
+        if isinstance(image, np.ndarray | Image.Image):
+            image = pictures(image)[0]
         kind = getattr(image, "dtype", type(image).__name__)
         shape = tuple(getattr(image, "shape", ()))
         if not isinstance(image, Tensor) or (kind, shape) != (torch.uint8, self._image_shape):

@@ -63,9 +63,11 @@ def ours(clock):
     from course_lib.models import FullyConnectedAutoencoder
     from course_lib.objectives import squared_error
     from course_lib.training import fit
+    from course_lib.transforms import face_transform
 
     data = SimpleNamespace(**dict(zip(("train", "validation"), pictures(), strict=True)))
-    fit(FullyConnectedAutoencoder, squared_error, data, epochs=EPOCHS, on_epoch=lambda _: clock())
+    settings = {"epochs": EPOCHS, "transform": face_transform(), "on_epoch": lambda _: clock()}
+    fit(FullyConnectedAutoencoder, squared_error, data, **settings)
 
 
 def homework(clock):
