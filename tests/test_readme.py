@@ -10,8 +10,9 @@ import nbformat
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from course_lib import datasets
+from course_lib import datasets, homework, runs, transforms
 from course_lib.datasets.loading import LOADERS
 from course_lib.explorers import LatentExplorer
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
@@ -152,16 +153,23 @@ def test_the_readme_makes_an_explorer():
     assert isinstance(made, LatentExplorer) and set(made.atlases) == {"AE", "VAE"}
 
 
-def test_the_readme_trains_on_ones_own_faces(tmp_path, monkeypatch):
-    [_, training] = blocks(README)
+def test_the_readme_opens_a_run_a_photograph_and_a_file_of_others(tmp_path, monkeypatch):
+    [_, own] = blocks(README)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
-    np.save("my_faces.npy", np.random.default_rng(0).integers(256, size=(5, 64, 64, 3), dtype="u1"))
+    random = np.random.default_rng(0)
+    np.save("my_faces.npy", random.integers(256, size=(30, 64, 64, 3), dtype="u1"))
+    Image.fromarray(random.integers(256, size=(90, 120, 3), dtype="u1")).save("me.jpg")
+    torch.save(homework.HomeworkVAE().state_dict(), "best_model_vae.pt")
+    folder = Path("build/runs/my_faces-ae")
+    runs.train("my_faces.npy", folder, model="ae", epochs=1, hidden_dim=9, latent_dim=4)
     given = {}
-    exec(training.replace("epochs=10", "epochs=1"), given)
-    assert len(given["state"].history["epoch"]) == 1
-    [kept] = tmp_path.glob("models/*")
-    assert re.fullmatch(r"mine-[0-9a-f]+\.safetensors", kept.name)
+    exec(own, given)
+    x = given["run"].transform(transforms.picture("me.jpg")[None])
+    assert torch.equal(given["explorer"].x[-1:], x)
+    with torch.no_grad():
+        assert torch.equal(given["run"].model(x), runs.open(folder).model(x))
+        weights = torch.load("best_model_vae.pt")
+    assert torch.equal(given["model"].encoder[0].weight, weights["encoder.0.weight"])
 
 
 def test_the_likelihood_that_contributors_are_shown_scores():
