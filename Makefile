@@ -29,7 +29,7 @@ INSTALL = if $(FIND_UV); then index=$(PIP_INDEX); \
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 NOTEBOOKS = $(sort $(wildcard notebooks/$(NB)*.ipynb))
 
-.PHONY: help lab fresh test browser lint format notebook claims slides demo benchmarks constraints clean distclean
+.PHONY: help lab fresh report test browser lint format notebook claims slides demo benchmarks constraints clean distclean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,10 @@ lab: $(VENV)/.installed ## Set up if need be, then open your copies of the noteb
 fresh: $(VENV)/.installed ## Copy one notebook anew (NB=03), and keep your old copy beside it
 	@$(if $(NB),,echo "Say which notebook: make fresh NB=03"; exit 2)
 	@$(BIN)/python -m course_lib copies --fresh $(NB)
+
+report: $(VENV)/.installed ## Make a report to hand in of your copy of a notebook (NB=09), in build/report
+	@$(if $(NB),,echo "Say which notebook: make report NB=09"; exit 2)
+	@$(BIN)/python -m course_lib report $(NB)
 
 test: $(VENV)/.installed lint browser ## Set up if need be, then run every test and notebook
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(WORKERS) --nbval --nbval-current-env --nbval-cell-timeout=600 notebooks tests
