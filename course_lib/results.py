@@ -179,18 +179,22 @@ def samples(model: nn.Module, codes: Tensor | None = None, seed: int = 0) -> plo
     return plots.grid(made, columns=COLUMNS, title=f"Decoded codes drawn from {source}")
 
 
-def _drawn(codes: Tensor, n: int, seed: int) -> tuple[Tensor, str]:
-    """New codes, and what they were drawn from."""
+def fitted_density(codes: Tensor, seed: int = 0) -> tuple[latents.Density, str]:
+    """A density of codes (N, K) as rich as their number allows, and its name: ten Gaussians, fewer,
+    or for wide codes one with few directions of its own."""
     several, k = codes.shape
-    if not (codes != codes[0]).any():
-        return codes[:1].expand(n, -1), "the one code that all training pictures have"
     components = min(COMPONENTS, (several - 1) // k)
     if components and k <= WIDEST:
-        density = latents.fit_density(codes, components, seed)
-        kind = f"{components} Gaussians"
-    else:
-        density = latents.fit_gaussian(codes, min(DIRECTIONS, k - 1, several // 4), seed)
-        kind = "a Gaussian"
+        return latents.fit_density(codes, components, seed), f"{components} Gaussians"
+    directions = min(DIRECTIONS, k - 1, several // 4)
+    return latents.fit_gaussian(codes, directions, seed), "a Gaussian"
+
+
+def _drawn(codes: Tensor, n: int, seed: int) -> tuple[Tensor, str]:
+    """New codes, and what they were drawn from."""
+    if not (codes != codes[0]).any():
+        return codes[:1].expand(n, -1), "the one code that all training pictures have"
+    density, kind = fitted_density(codes, seed)
     return density.sample(n, seed), f"{kind} fitted to the codes of training pictures"
 
 

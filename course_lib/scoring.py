@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from course_lib import datasets, evaluation, latents, plots, runs
+from course_lib import datasets, evaluation, latents, plots, results, runs
+from course_lib.datasets import photographs
+from course_lib.datasets.loading import SIZE
 from course_lib.datasets.npy import MappedImages
 from course_lib.files import check_writable, written_beside
 from course_lib.models import code
@@ -18,7 +20,7 @@ from course_lib.objectives import elbo
 from course_lib.training.runtime import evaluating, own_random_numbers
 
 BATCH = 500  # pictures that are scored at a time
-FITTED, COMPONENTS = 10_000, 10  # codes that a density is fitted to, and its Gaussians
+FITTED = 10_000  # codes that a density is fitted to
 HEADER = ("ID", "score")
 SHOWN = 6  # of the strangest pictures
 KINDS = ("distance", "bound", "density")
@@ -60,7 +62,8 @@ def score(
     by : {"distance", "bound", "density"}
         ``distance``, the homework's: root of the summed squared error. ``bound``: the negative
         ELBO in nats, of one code drawn for each picture, a VAE only. ``density``: minus the log
-        density of the code, under ten Gaussians fitted to those of the training pictures, in nats.
+        density of the code, under ten Gaussians fitted to those of the training pictures (or what
+        few pictures allow), in nats.
     header : (str, str)
         Names of the columns.
     labels : path, optional
@@ -78,10 +81,13 @@ def score(
     ValueError, OSError
         For a run, data, labels or a place that cannot be used.
     """
+    if out.resolve() in {Path(data).resolve(), *([labels.resolve()] if labels else [])}:
+        raise ValueError(f"The scores would replace '{out}' itself: give --out another name.")
     check_writable(out.parent)
     run = runs.open(folder)
     found = _scorer(run, by)
-    images = datasets.pictures(data)
+    images = datasets.pictures(data, size=SIZE)  # as `train` took them
+    _check_all_are_there(data, len(images))
     known = _labels(labels, len(images)) if labels is not None else None
     scores = torch.cat(list(_scores(run, found, images, progress)))
     if not scores.isfinite().all():
@@ -122,7 +128,7 @@ def _scorer(run: runs.Run, by: str) -> Score:
         return lambda x: evaluation.distance(model, x)
     if by == "density":
         codes = latents.encode(model, run.data.train[:FITTED], run.transform)
-        density = latents.fit_density(codes, min(COMPONENTS, (len(codes) - 1) // codes.shape[1]))
+        density, _ = results.fitted_density(codes)
         return lambda x: -density.log_prob(code(model, x).float().cpu())
     if by != "bound":
         raise ValueError(f"There is no score {by!r}: take one of {', '.join(KINDS)}.")
@@ -145,10 +151,26 @@ def _scores(
             bar.update(len(part))
 
 
+def _check_all_are_there(data: str, count: int) -> None:
+    """A folder's file that cannot be read would shift the number of each that follows."""
+    path = Path(data)
+    if not path.is_dir():
+        return
+    files = sum(map(photographs.is_picture, photographs.find(path)))
+    if files != count:
+        raise ValueError(
+            f"{files - count} of {files} picture files in '{path}' cannot be read, so that rows and"
+            " files could not be told apart: mend them, or take them out."
+        )
+
+
 def _labels(path: Path, count: int) -> Tensor:
     """0 and 1, as many as there are pictures."""
     if path.suffix == ".npy":
-        labels = np.load(path, allow_pickle=False).ravel()
+        try:
+            labels = np.load(path, allow_pickle=False).ravel()
+        except (ValueError, EOFError) as error:
+            raise ValueError(f"'{path}' is no .npy of labels: save them anew.") from error
     else:
         lines = [line.split(",")[-1].strip() for line in path.read_text("utf-8").splitlines()]
         lines = [line for line in lines if line]

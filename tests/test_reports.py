@@ -45,6 +45,7 @@ def test_the_page_holds_the_report_and_the_students_own_cells(notebook, tmp_path
     for unwanted in ("instructor", "unseen", "hidden()", "In [", "In&nbsp;"):
         assert unwanted not in html
     assert "<title>9 · My title: what?</title>" in html
+    assert re.search(r"<h1[^>]*>9 · My title: what\?<", html)
     assert not re.search(r'<img[^>]+src="(?!data:)', html)  # it opens anywhere
 
 
@@ -84,3 +85,13 @@ def test_a_copy_is_found_by_its_number(tmp_path, monkeypatch):
     (mine / "09_your_own_faces.ipynb").touch()
     assert reports.find("9").name == reports.find("09").name == "09_your_own_faces.ipynb"
     assert str(reports.find("a/b.ipynb")) == "a/b.ipynb"
+
+
+def test_a_students_own_first_cell_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(browser, "find", lambda: None)
+    path = tmp_path / "own.ipynb"
+    cells = [new_code_cell(""), new_markdown_cell("My own words.")]
+    nbformat.write(new_notebook(cells=cells), path)
+    [page] = reports.report(path, tmp_path)
+    assert "My own words." in page.read_text("utf-8")
+    assert "<title>own</title>" in page.read_text("utf-8")

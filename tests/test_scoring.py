@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from course_lib import __main__, evaluation, latents, runs, scoring
 from course_lib.objectives import elbo
@@ -96,6 +97,30 @@ def test_many_batches_give_what_one_gives(place, monkeypatch):
     torch.testing.assert_close(parts, whole, rtol=1e-5, atol=0)
 
 
+def test_larger_pictures_are_cut_as_training_cut_them(tmp_path):
+    large = np.random.default_rng(0).integers(256, size=(20, 128, 80, 3), dtype=np.uint8)
+    np.save(tmp_path / "large.npy", large)
+    sizes = ("--hidden-dim", 9, "--latent-dim", 3, "--epochs", 1, "--device", "cpu")
+    folder = tmp_path / "run"
+    assert command("train", "--data", tmp_path / "large.npy", "--folder", folder, *sizes) == 0
+    found = ("--run", folder, "--data", tmp_path / "large.npy", "--out", tmp_path / "s.csv")
+    assert command("score", *found) == 0
+    scores = np.loadtxt(tmp_path / "s.csv", delimiter=",", skiprows=1)[:, 1]
+    run = runs.open(folder)
+    whole = torch.cat([run.data.train, run.data.validation, run.data.test])
+    seen = evaluation.distance(run.model, run.transform(whole))
+    np.testing.assert_allclose(np.sort(scores), np.sort(seen.numpy()), rtol=1e-4)
+
+
+def test_codes_wider_than_the_training_set_have_a_density(place, tmp_path):
+    sizes = ("--hidden-dim", 9, "--latent-dim", 90, "--epochs", 1, "--device", "cpu")
+    folder = tmp_path / "run"
+    assert command("train", "--data", place / "training.npy", "--folder", folder, *sizes) == 0
+    found = ("--run", folder, "--data", place / "test.npy", "--out", tmp_path / "s.csv")
+    assert command("score", *found, "--by", "density") == 0
+    assert len(np.loadtxt(tmp_path / "s.csv", delimiter=",", skiprows=1)) == 70
+
+
 @pytest.mark.parametrize("kind", ["npy", "csv"])
 def test_with_labels_it_says_how_well_the_scores_tell(place, kind, capsys):
     labels = np.load(place / "labels.npy")
@@ -119,12 +144,19 @@ def test_with_labels_it_says_how_well_the_scores_tell(place, kind, capsys):
         (("--data", "nothing.npy"), "nothing.npy"),
         (("--labels", "short.npy"), "2 numbers for 70 pictures"),
         (("--labels", "words.txt"), "0 numbers for 70 pictures"),
+        (("--labels", "broken.npy"), "broken.npy"),
+        (("--out", "test.npy"), "would replace 'test.npy' itself"),
+        (("--data", "folder"), "1 of 2 picture files in 'folder' cannot be read"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_leaves_nothing(place, words, sentence, monkeypatch):
     monkeypatch.chdir(place)
     np.save("short.npy", np.array([0, 1]))
     (place / "words.txt").write_text("usual\nstrange\n")
+    (place / "broken.npy").write_bytes(b"\x93NUMPY\x01\x00 no more")
+    (place / "folder").mkdir(exist_ok=True)
+    Image.fromarray(made(1, 5, 12)[0]).save(place / "folder" / "a.png")
+    (place / "folder" / "b.png").write_bytes(b"no picture")
     options = {"--run": "run", "--data": "test.npy", "--out": "no.csv"} | {words[0]: words[1]}
     told = command("score", *(word for pair in options.items() for word in pair))
     assert sentence in told and told.startswith("Error: ") and "\n" not in told

@@ -1,5 +1,6 @@
 """A browser that is on the machine, to print pages with."""
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -11,7 +12,6 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 ON_MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 FLAGS = (
     "--headless",
-    "--no-sandbox",  # there is none for root in a container
     "--disable-gpu",
     "--disable-background-networking",
     "--no-first-run",
@@ -41,10 +41,12 @@ def print_pdf(browser: str, page: Path, pdf: Path) -> None:
         If the browser gives no file within a minute.
     """
     with tempfile.TemporaryDirectory() as profile, written_beside(pdf) as beside:
+        # Root has no sandbox, as in a container; for anybody else scripts of a page stay in it.
+        sandbox = ["--no-sandbox"] * (hasattr(os, "geteuid") and os.geteuid() == 0)
         asked = (f"--user-data-dir={profile}", f"--print-to-pdf={beside.absolute()}")
         try:
             done = subprocess.run(
-                [browser, *FLAGS, *asked, page.absolute().as_uri()],
+                [browser, *FLAGS, *sandbox, *asked, page.absolute().as_uri()],
                 capture_output=True,
                 timeout=PATIENCE,
                 check=False,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
 
 from course_lib.authoring import browser
 from course_lib.authoring.execute import read, write
@@ -33,7 +34,8 @@ def find(notebook: str) -> Path:
 
 
 def report(path: Path, folder: Path) -> list[Path]:
-    """Write what belongs into a report as a page that opens anywhere, and as a PDF.
+    """Write what belongs into a report as a page that opens anywhere, and as a PDF. (Only formulas
+    need a network.)
 
     The cells that are tagged ``report`` and all that are not the course's, in the notebook's
     order, with their outputs as they were saved; nothing is run.
@@ -58,8 +60,7 @@ def report(path: Path, folder: Path) -> list[Path]:
         If nothing in it belongs into a report, or a cell of the report was not run.
     """
     notebook = read(path)
-    heading = notebook.cells[:1]
-    cells = [cell for cell in notebook.cells[1:] if _belongs(cell)]
+    cells = [cell for cell in notebook.cells if _belongs(cell)]
     if not cells:
         raise ValueError(
             f"'{path}' has no cell for a report: tag those that belong into one with '{TAG}', in "
@@ -72,8 +73,9 @@ def report(path: Path, folder: Path) -> list[Path]:
             f"{len(unrun)} cells of the report were not run, the first is `{first}`: run the "
             "notebook, save it, and make the report again."
         )
-    title = heading[0].source.splitlines()[0].lstrip("# ") if heading else path.stem
-    notebook.cells = cells
+    headings = (line for cell in notebook.cells for line in cell.source.splitlines())
+    title = next((line[2:] for line in headings if line.startswith("# ")), path.stem)
+    notebook.cells = [new_markdown_cell(f"# {title}"), *cells]
     exporter = HTMLExporter(
         template_name="report",
         extra_template_basedirs=[str(TEMPLATES)],
