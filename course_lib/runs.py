@@ -17,6 +17,7 @@ from course_lib.likelihoods import Bernoulli, OptimalGaussian
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE, load_weights
 from course_lib.objectives import WarmUp, elbo, squared_error
 from course_lib.training.checkpoints import check_ours
+from course_lib.training.loop import content
 from course_lib.transforms import FaceTransform, face_transform
 
 HOMEWORK = {  # its networks and losses, with sizes of their own
@@ -79,7 +80,7 @@ def open(folder: str | Path) -> Run:
     FileNotFoundError
         If there is no run, or its pictures are gone.
     ValueError
-        If its weights cannot be read.
+        If its weights cannot be read, or its pictures have changed.
     """
     folder = Path(folder)
     settings = _settings(folder)
@@ -93,6 +94,13 @@ def open(folder: str | Path) -> Run:
     sizes = (settings[name] for name in ("hidden_dim", "latent_dim", "likelihood"))
     build = _network(settings["model"], _seen(splits.train, transform), *sizes)
     state = training.load(folder / STATE, build)
+    kept, there = state.settings["training pictures"], content(splits.train)
+    if kept != there:
+        raise ValueError(
+            f"The run in '{folder}' was trained on other pictures than {settings['data']} holds "
+            f"now (of shape and content {kept} then, {there} now): put the old ones back, or train "
+            "anew into another --folder."
+        )
     return Run(state.model, transform, splits, state.history, settings)
 
 
