@@ -171,9 +171,10 @@ def to_image(x: Tensor) -> Tensor:
 
 def _check(images: Tensor) -> None:
     if not isinstance(images, Tensor):
+        on_disk = getattr(images, "dtype", None) == torch.uint8
+        part = f"a part of them, images[:{BATCH}]" if on_disk else "datasets.pictures(images)"
         raise TypeError(
-            f"The transform got a {type(images).__name__}, but expects a tensor: pass "
-            "datasets.pictures(images)."
+            f"The transform got a {type(images).__name__}, but expects a tensor: pass {part}."
         )
     if images.dtype != torch.uint8:
         raise TypeError(

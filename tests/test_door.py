@@ -34,7 +34,9 @@ from course_lib.datasets import (
     photographs,
     sets,
 )
+from course_lib.datasets.npy import MappedImages
 from course_lib.explorers import LatentExplorer, interpolation_strip
+from course_lib.explorers.latent_explorer import FEW
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
 from course_lib.objectives import squared_error
 from course_lib.transforms import face_transform
@@ -106,7 +108,7 @@ SERVED = {
     "channels first": (PLANES, COLOUR, "channels came first"),
     "one channel first": (GREY[:, None], GREY, "channels came first"),
     "one channel last": (GREY[..., None], GREY, "40 grey pictures"),
-    "RGBA": (OPAQUE, COLOUR, "transparent became white"),
+    "RGBA": (OPAQUE, COLOUR, "40 colour pictures of 32×32."),
     "pictures last": (np.moveaxis(COLOUR, 0, -1), COLOUR, "pictures came last"),
     "grey, pictures last": (np.moveaxis(GREY, 0, -1), GREY, "pictures came last"),
     "as many as rows": (np.moveaxis(GREY[:SIDE], 0, -1), GREY[:SIDE], "pictures came last"),
@@ -159,6 +161,15 @@ def test_what_is_in_no_order_is_read_the_usual_way():
     assert same(datasets.load(colour.reshape(20, -1)), colour)
 
 
+def test_the_channels_that_are_said_are_those_of_flat_pictures():
+    grey = TALL[..., 1].reshape(N, -1)
+    assert same(datasets.load(grey, shape=(40, 24)), TALL[..., 1])
+    assert same(datasets.load(grey, shape=(40, 24, 1)), TALL[..., 1])
+    for shape in ((40, 24, 3), (3, 40, 24)):
+        with pytest.raises(ValueError, match="fits neither its rows nor its columns"):
+            datasets.load(grey, shape=shape)
+
+
 def test_frames_of_a_film_are_not_taken_for_rows():
     """Along which neighbours are alike, too."""
     steps = np.linspace(0, 1, 48)[:, None, None]
@@ -166,12 +177,13 @@ def test_frames_of_a_film_are_not_taken_for_rows():
     assert same(datasets.load(film), film)
 
 
-def test_transparent_parts_are_white_paper():
+def test_transparent_parts_are_white_paper(capsys):
     clear = OPAQUE.copy()
     clear[:, :5, :, 3] = 0
     truth = COLOUR.copy()
     truth[:, :5] = 255
     assert same(datasets.load(clear), truth)
+    assert "; what is transparent became white." in capsys.readouterr().out
 
 
 def test_large_pictures_are_shrunk_to_their_central_square_once(tmp_path, monkeypatch, capsys):
@@ -198,6 +210,12 @@ def test_the_one_array_of_pictures_in_an_archive(capsys):
     np.savez_compressed("mine.npz", images=PLANES / 255, labels=np.arange(N))
     assert same(datasets.load("mine.npz"), COLOUR)
     assert capsys.readouterr().out.startswith("'mine.npz': 40 colour pictures of 32×32; channels")
+    for one in (GREY[:, None], GREY[..., None]):
+        np.savez("alone.npz", images=one)
+        assert same(datasets.load("alone.npz"), GREY)
+        np.savez("alone.npz", images=one, labels=np.arange(N)[:, None])
+        assert same(datasets.load("alone.npz"), GREY)
+    capsys.readouterr()
     np.savez("two.npz", images=COLOUR, others=GREY)
     with pytest.raises(ValueError, match=r"images \(40, 32, 32, 3\), others \(40, 32, 32\).*key="):
         datasets.load("two.npz")
@@ -376,8 +394,10 @@ def test_a_folder_for_each_person(folder):
 def test_a_folder_without_pictures_says_what_it_holds(tmp_path):
     (tmp_path / "mine").mkdir()
     np.save("mine/inside.npy", COLOUR)
-    with pytest.raises(ValueError, match="is a folder .it holds inside.npy.*path of one file"):
+    with pytest.raises(ValueError, match="is a folder without .* .inside.npy.*path of one file"):
         datasets.load("mine")
+    with pytest.raises(ValueError, match="'mine/.*npy' stands for no pictures .inside.npy"):
+        datasets.load("mine/*.npy")
     assert same(datasets.load("mine/inside.npy"), COLOUR)
 
 
@@ -679,6 +699,8 @@ def test_quotes_round_a_path_are_dropped(quoted):
         ("Face", "one of faces, orl, .*expected: did you mean 'faces'"),
         ("LFW", "did you mean 'lfw'"),
         ("quux", "expected: correct the name or the path"),
+        ("", "is empty, but a path or one of faces, .*expected: give one"),
+        (" '' ", "is empty"),
         ("nowhere/images.npy", "no folder 'nowhere'.*: correct the path"),
         ("mime.npy", "no file or folder 'mime.npy'.*did you mean 'mine.npy'"),
     ],
@@ -909,6 +931,23 @@ def test_the_transform_says_that_an_array_is_no_tensor():
     with pytest.raises(TypeError, match="got a ndarray.*: pass datasets.pictures.images."):
         face_transform()(COLOUR)
     assert face_transform()(datasets.pictures(COLOUR)).shape == (N, 3, 64, 64)
+    np.save("mine.npy", COLOUR)
+    on_disk = MappedImages(Path("mine.npy"), torch.arange(N))
+    with pytest.raises(TypeError, match=r"got a MappedImages.*: pass a part of them, images\[:500"):
+        face_transform()(on_disk)
+    assert face_transform()(on_disk[:500]).shape == (N, 3, 64, 64)
+
+
+def test_a_name_gives_an_explorer_few_pictures_and_those_that_were_trained_on(monkeypatch):
+    data = datasets.Splits(*torch.from_numpy(smooth(260)).movedim(-1, 1).split((100, 60, 100)))
+    monkeypatch.setitem(sets.LOADERS, "faces", lambda seed, root: data)
+    model = FullyConnectedAutoencoder((3, SIDE, SIDE), 2)
+    explorer = LatentExplorer(model, "faces", training="faces")
+    assert torch.equal(explorer.x, 2 * data.test[:FEW].float() / 255 - 1)
+    assert torch.equal(explorer._training, data.train)
+    with pytest.raises(ValueError, match="add got 5 pictures, but takes one: "):
+        explorer.add(COLOUR[:5])
+    assert len(explorer.x) == FEW
 
 
 @pytest.mark.parametrize("kind", [torch.Tensor.double, torch.Tensor.half])

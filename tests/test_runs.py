@@ -236,7 +236,7 @@ MISTAKES = {
     "greys again": (
         {"--likelihood": "bernoulli", "--data": "greys.npy"},
         ["--binarise", "--crop"],
-        "which resizing makes grey again",
+        "leave out --crop, which resizes and so makes greys again",
     ),
     "an autoencoder's beta": ({"--model": "ae", "--beta": 4}, [], "leave out --beta"),
     "an autoencoder's warm-up": ({"--model": "ae", "--warm-up": 9}, [], "--warm-up"),
@@ -463,6 +463,7 @@ def test_a_run_that_learned_nothing_says_so(photos, tmp_path, capsys):
         ({"mse": 0.3, "mean_mse": 0.2, "rate": 9.0, "active": 3}, r"is 0\.3, .* picture 0\.2;"),
         ({"mse": 0.1, "mean_mse": 0.2, "rate": 9.0, "active": 0}, "has collapsed: no latent"),
         ({"mse": 0.1, "mean_mse": 0.2, "rate": 1e-6, "active": 3}, "rate is 1e-06 nats"),
+        ({"mse": 0.1, "mean_mse": 0.2, "rate": 0.0, "active": 0}, "tell pictures apart, and so"),
     ],
 )
 def test_the_warning(figures, words):

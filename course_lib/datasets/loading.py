@@ -262,8 +262,9 @@ def _picture_files(path: Path) -> tuple[list[Path], str]:
     if not files:
         held = [file for file in found if array_files.is_array(file)] or found
         inside = ", ".join(file.name for file in held[:5]) or "nothing"
+        kind = "is a folder without pictures" if path.is_dir() else "stands for no pictures"
         raise ValueError(
-            f"{_name(path)} is a folder (it holds {inside}), but picture files, or a .npy, .npz or "
+            f"{_name(path)} {kind} ({inside}), but picture files, or a .npy, .npz or "
             ".mat, were expected: give the path of one file, or of the folder with the pictures."
         )
     taken = set(files)
