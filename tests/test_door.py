@@ -108,7 +108,7 @@ SERVED = {
     "channels first": (PLANES, COLOUR, "channels came first"),
     "one channel first": (GREY[:, None], GREY, "channels came first"),
     "one channel last": (GREY[..., None], GREY, "40 grey pictures"),
-    "RGBA": (OPAQUE, COLOUR, "40 colour pictures of 32×32."),
+    "RGBA": (OPAQUE, COLOUR, r"of 32×32\.$"),
     "pictures last": (np.moveaxis(COLOUR, 0, -1), COLOUR, "pictures came last"),
     "grey, pictures last": (np.moveaxis(GREY, 0, -1), GREY, "pictures came last"),
     "as many as rows": (np.moveaxis(GREY[:SIDE], 0, -1), GREY[:SIDE], "pictures came last"),
