@@ -187,7 +187,7 @@ def train(
     ] = 0,
 ) -> None:
     """Train a model, write its weights, history, reconstructions and samples, print its figures."""
-    data = str(sources.find(data))  # a typing error is told before PyTorch is loaded
+    data = _found(data)  # a typing error is told before PyTorch is loaded
 
     from course_lib import results, runs
 
@@ -241,7 +241,7 @@ def score(
     ] = None,
 ) -> None:
     """Score each picture of a file, in its order; with labels, say how well that tells them."""
-    data = str(sources.find(data))
+    data = _found(data)
     names = header.split(",")
     if len(names) != 2 or not all(map(str.strip, names)):
         raise ValueError(f"--header is {header!r}, but two names are expected, as in ID,score.")
@@ -281,6 +281,12 @@ def demo(
     for path in demo.make(folder):
         typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
     typer.echo(f"Open {folder / 'index.html'} in a browser.")
+
+
+def _found(data: str) -> str:
+    """A set's name, or a path that is not taken for one: ``./faces`` is a folder of one's own."""
+    found = sources.find(data)
+    return found if isinstance(found, str) else str(found.absolute())
 
 
 def main() -> None:

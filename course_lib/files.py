@@ -136,6 +136,11 @@ def load_or_make(
     dict of Tensor
         Mapped from the file: a page is read when it is first looked at. Writing to them changes
         a private copy and never the file.
+
+    Raises
+    ------
+    OSError
+        If they cannot be written, in one sentence. Nothing half-written stays.
     """
     if (tensors := _read(path, made_by)) is not None:
         return tensors
@@ -147,7 +152,13 @@ def load_or_make(
             return tensors
         tensors = make()
         with written_beside(path) as beside:
-            save_file(tensors, beside, {"made_by": made_by})
+            try:
+                save_file(tensors, beside, {"made_by": made_by})
+            except SafetensorError as error:  # of a full disk, for example
+                raise OSError(
+                    f"{path} could not be written ({error}): make room, or set the variable "
+                    "COURSE_DATA to a folder elsewhere."
+                ) from error
     return _read(path, made_by) or tensors
 
 

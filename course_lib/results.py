@@ -107,6 +107,11 @@ def warning(figures: dict[str, float]) -> str | None:
     str or None
     """
     mse, mean, rate = (figures[name] for name in ("mse", "mean_mse", "rate"))
+    if figures["active"] == 0 and rate == 0:  # an autoencoder, which has none
+        return (
+            "The code has collapsed: no latent elements tell pictures apart, and so all "
+            "reconstructions look alike; train for more --epochs, or with another --lr."
+        )
     if figures["active"] == 0 or 0 < rate < LEAST_RATE:
         return (
             f"The code has collapsed: {figures['active'] or 'no'} latent elements tell pictures "

@@ -17,6 +17,7 @@ from course_lib.likelihoods import Bernoulli, OptimalGaussian
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE, load_weights
 from course_lib.objectives import WarmUp, elbo, squared_error
 from course_lib.training.checkpoints import check_ours
+from course_lib.training.loop import content
 from course_lib.transforms import FaceTransform, face_transform
 
 HOMEWORK = {  # its networks and losses, with sizes of their own
@@ -28,7 +29,6 @@ HOMEWORK = {  # its networks and losses, with sizes of their own
 WITH_PRIOR = ("vae", "homework-vae")
 LIKELIHOODS = {"optimal": OptimalGaussian, "bernoulli": Bernoulli}
 HIDDEN, LATENT = 1024, 64
-LARGEST = 64  # pixels; larger pictures are resized to a square of that
 FITTED = 10_000  # codes that a density is fitted to
 CHECKED = 100  # pictures that are looked at whether they are black and white
 STATE, SETTINGS = "state.safetensors", "run.json"
@@ -79,7 +79,7 @@ def open(folder: str | Path) -> Run:
     FileNotFoundError
         If there is no run, or its pictures are gone.
     ValueError
-        If its weights cannot be read.
+        If its weights cannot be read, or its pictures have changed.
     """
     folder = Path(folder)
     settings = _settings(folder)
@@ -93,6 +93,13 @@ def open(folder: str | Path) -> Run:
     sizes = (settings[name] for name in ("hidden_dim", "latent_dim", "likelihood"))
     build = _network(settings["model"], _seen(splits.train, transform), *sizes)
     state = training.load(folder / STATE, build)
+    kept, there = state.settings["training pictures"], content(splits.train)
+    if kept != there:
+        raise ValueError(
+            f"The run in '{folder}' was trained on other pictures than {settings['data']} holds "
+            f"now (of shape and content {kept} then, {there} now): put the old ones back, or train "
+            "anew into another --folder."
+        )
     return Run(state.model, transform, splits, state.history, settings)
 
 
@@ -279,10 +286,7 @@ def _settings(folder: Path) -> dict | None:
 
 
 def _pictures(data: str, binarise: bool) -> datasets.Splits:
-    try:
-        splits = datasets.load(data)
-    except TypeError as error:  # numbers other than uint8, which is the user's to mend
-        raise ValueError(error) from error
+    splits = datasets.load(data)
     if len(splits.test) < 2:
         raise ValueError(
             f"There is {len(splits.test)} test picture in {splits}, but at least 2 are needed to "
@@ -292,12 +296,8 @@ def _pictures(data: str, binarise: bool) -> datasets.Splits:
 
 
 def _transform(images: Tensor, crop: bool) -> FaceTransform:
-    """The homework's, or the whole picture, at its own size unless that is too large."""
-    height, width = images.shape[-2:]
-    if crop:
-        return face_transform()
-    large = max(height, width) > LARGEST
-    return face_transform(None, (LARGEST, LARGEST) if large else (height, width))
+    """The homework's, or the whole picture, as large as it was loaded."""
+    return face_transform() if crop else face_transform(None, tuple(images.shape[-2:]))
 
 
 def _seen(images: Tensor, transform: FaceTransform) -> tuple[int, int, int]:
@@ -309,8 +309,8 @@ def _check_black_and_white(x: Tensor) -> None:
     if not (x.abs() == 1).all():
         raise ValueError(
             "There are greys in what the network sees, but the Bernoulli likelihood expects black "
-            f"and white only: add --binarise, and use neither --crop nor pictures above {LARGEST} "
-            "pixels, which resizing makes grey again."
+            "and white only: add --binarise, and leave out --crop, which resizes and so makes "
+            "greys again."
         )
 
 

@@ -25,9 +25,14 @@ def find(name_or_path: str | os.PathLike) -> str | Path:
     Raises
     ------
     FileNotFoundError
-        If there is nothing of that name; close names are suggested.
+        If there is nothing of that name, or no name; close names are suggested.
     """
     text = os.fspath(name_or_path)
+    if not text.strip(" \"'"):
+        raise FileNotFoundError(
+            f"The name or path is empty, but a path or one of {', '.join(SETS)} was expected: give "
+            "one, or '.' for the folder that you are in."
+        )
     if text in SETS and isinstance(name_or_path, str):
         return text
     path = Path(text).expanduser()

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as F
 
@@ -101,7 +101,7 @@ def picture(source: str | os.PathLike | Image.Image, size: int = 64) -> Tensor:
     try:
         with Image.open(source) if not isinstance(source, Image.Image) else source.copy() as image:
             return torch.from_numpy(square(image, size)).movedim(-1, 0).contiguous()
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+    except (ValueError, OSError, Image.DecompressionBombError) as error:
         if isinstance(error, FileNotFoundError):
             raise
         raise ValueError(
@@ -122,13 +122,20 @@ def square(image: Image.Image, size: int | None) -> np.ndarray:
 
 
 def _in_colours(image: Image.Image) -> Image.Image:
-    """RGB; what is transparent is white, 16 bits become 8 (Pillow would clip them)."""
+    """RGB; what is transparent is white, 16 bits become 8 (Pillow would clip them). ValueError for
+    numbers of which one picture does not tell what is white."""
     if image.mode.startswith(("I", "F")):
         levels = np.asarray(image, dtype=np.float64)
-        full = 65535 if levels.max() > 255 else 255
-        return Image.fromarray(
-            (levels * (255 / full)).round().clip(0, 255).astype(np.uint8)
-        ).convert("RGB")
+        # Pillow has 16 bits in 32, too, of a PGM for example.
+        sixteen = image.mode.startswith("I;16") or (
+            image.mode == "I" and levels.min() >= 0 and 255 < levels.max() <= 65535
+        )
+        if not sixteen:
+            raise ValueError(
+                f"its numbers of 32 bits, {levels.min():g} to {levels.max():g}, do not say what is "
+                "white, so pass datasets.load a list of all as arrays, numpy.asarray(picture)"
+            )
+        return Image.fromarray((levels * (255 / 65535)).round().astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
@@ -164,9 +171,10 @@ def to_image(x: Tensor) -> Tensor:
 
 def _check(images: Tensor) -> None:
     if not isinstance(images, Tensor):
+        on_disk = getattr(images, "dtype", None) == torch.uint8
+        part = f"a part of them, images[:{BATCH}]" if on_disk else "datasets.pictures(images)"
         raise TypeError(
-            f"The transform got a {type(images).__name__}, but expects a tensor: pass "
-            "datasets.pictures(images)."
+            f"The transform got a {type(images).__name__}, but expects a tensor: pass {part}."
         )
     if images.dtype != torch.uint8:
         raise TypeError(

@@ -236,7 +236,7 @@ MISTAKES = {
     "greys again": (
         {"--likelihood": "bernoulli", "--data": "greys.npy"},
         ["--binarise", "--crop"],
-        "which resizing makes grey again",
+        "leave out --crop, which resizes and so makes greys again",
     ),
     "an autoencoder's beta": ({"--model": "ae", "--beta": 4}, [], "leave out --beta"),
     "an autoencoder's warm-up": ({"--model": "ae", "--warm-up": 9}, [], "--warm-up"),
@@ -359,6 +359,32 @@ def test_a_run_opens_from_another_folder_and_as_it_was_made(photos, tmp_path, mo
     assert set(run.transform(run.data.train).unique().tolist()) == {-1, 1}
 
 
+def test_a_run_whose_pictures_have_changed_is_refused(photos, tmp_path):
+    mine = tmp_path / "mine.npy"
+    shutil.copy(photos, mine)
+    run(mine, tmp_path / "run", **{"--epochs": 1})
+    runs.open(tmp_path / "run")
+    np.save(mine, np.load(mine)[::-1])
+    with pytest.raises(ValueError, match="other pictures than .*mine.npy holds now.*: put the old"):
+        runs.open(tmp_path / "run")
+
+
+def test_ones_own_folder_may_be_named_as_a_set(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("digits").mkdir()
+    random = np.random.default_rng(2)
+    for number in range(20):
+        pixels = random.integers(0, 256, (6, 5, 3), np.uint8)
+        Image.fromarray(pixels).save(f"digits/{number}.png")
+    assert train(**SMALL | {"--data": "./digits", "--folder": "run", "--epochs": 1}) == 0
+    assert json.loads(Path("run/run.json").read_text())["data"] == str(tmp_path / "digits")
+    scored = ["score", "--run", "run", "--data", "./digits", "--out", "scores.csv"]
+    monkeypatch.setattr(sys, "argv", ["course_lib", *scored])
+    with pytest.raises(SystemExit) as stop:
+        __main__.main()
+    assert stop.value.code == 0 and "scores.csv: 20 scores" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("content", [None, "no JSON", "[1]", '{"model": "mine"}'])
 def test_a_folder_without_a_run_is_told(content, tmp_path):
     if content:
@@ -437,6 +463,7 @@ def test_a_run_that_learned_nothing_says_so(photos, tmp_path, capsys):
         ({"mse": 0.3, "mean_mse": 0.2, "rate": 9.0, "active": 3}, r"is 0\.3, .* picture 0\.2;"),
         ({"mse": 0.1, "mean_mse": 0.2, "rate": 9.0, "active": 0}, "has collapsed: no latent"),
         ({"mse": 0.1, "mean_mse": 0.2, "rate": 1e-6, "active": 3}, "rate is 1e-06 nats"),
+        ({"mse": 0.1, "mean_mse": 0.2, "rate": 0.0, "active": 0}, "tell pictures apart, and so"),
     ],
 )
 def test_the_warning(figures, words):

@@ -212,3 +212,17 @@ def test_more_files_without_weights(tmp_path):
         load_weights(path, small())
     with pytest.raises(FileNotFoundError, match="There is no file"):
         load_weights(tmp_path / "gone.pt", small())
+
+
+def test_tensors_under_numbers_are_no_weights(tmp_path):
+    model = filled()
+    torch.save({"model": model.state_dict(), "means": {0: torch.ones(2)}}, tmp_path / "mine.pt")
+    assert_same(load_weights(tmp_path / "mine.pt", small()), model)
+
+
+def test_of_several_sets_the_reason_is_that_of_the_nearest(tmp_path):
+    wider = FullyConnectedAutoencoder(SHAPE, 7, (10,))
+    content = {"averages": {"loss": torch.ones(2)}, "model": wider.state_dict()}
+    torch.save(content, tmp_path / "mine.pt")
+    with pytest.raises(ValueError, match=r"encoder.0.weight has shape \(10, 60\) there"):
+        load_weights(tmp_path / "mine.pt", small())

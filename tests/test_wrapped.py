@@ -125,6 +125,8 @@ def test_the_homeworks_open_in_the_explorer():
 @pytest.mark.parametrize(
     ("pair", "shape", "words"),
     [
+        ((nn.Flatten(-3, 5), flat()[1]), SHAPE, "encoder takes neither pictures"),
+        ((spatial()[0], nn.Flatten(1, 5)), SHAPE, "decoder does not take the encoder's codes"),
         (flat(), (3, 8, 8), r"neither pictures \(batch, 3, 8, 8\) nor.*\(batch, 192\)"),
         ((flat()[0], spatial()[1]), SHAPE, r"decoder does not take .*codes, \(batch, 7\)"),
         ((flat()[0], nn.Linear(7, 5)), SHAPE, "makes 5 numbers of a code, but a picture 3×8×12"),

@@ -188,7 +188,8 @@ def _choose(path: Path, shapes: Mapping[str, tuple[int, ...]], key: str | None) 
             )
         return key
     # Beside pictures there often lie labels: numbers in a row.
-    large = [name for name, shape in shapes.items() if len(shape) > 1 and min(shape) > 1]
+    large = [name for name, shape in shapes.items() if sum(n > 1 for n in shape) > 1]
+    large = large or list(shapes)
     if len(large) != 1:
         raise ValueError(
             f"'{path}' holds {listed}, but one array of {WANTED}, was expected: say which, with "

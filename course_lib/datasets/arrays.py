@@ -61,9 +61,12 @@ def understand(
         raise ValueError(unreadable(name, array.shape, shape))
     best = int(np.argmin(rough))
     meaning = found[best if rough[best] < CLEARLY * rough[0] else 0]
-    if meaning.shape[-1] == 4:
+    meaning = with_levels(meaning, source, name)
+    if meaning.shape[-1] == 4 and any(
+        (meaning.levels(part[..., 3]) < 255).any() for _, part in meaning.pieces(source)
+    ):
         meaning = meaning.but("what is transparent became white")
-    return with_levels(meaning, source, name)
+    return meaning
 
 
 def convert(source: Source, meaning: Meaning, size: int | None) -> Tensor:

@@ -112,8 +112,10 @@ def _unravelled(pixels: int, shape: tuple | None, order: str) -> Iterator[tuple]
         sides = {channels: math.isqrt(pixels // channels) for channels in (1, 3)}
         sizes = [(s, s, c) for c, s in sides.items() if s > 1 and s * s * c == pixels]
     else:
-        height, width = shape[1:] if len(shape) == 3 and shape[0] in (1, 3) else shape[:2]
-        sizes = [(height, width, c) for c in (1, 3) if height * width * c == pixels]
+        first = len(shape) == 3 and shape[0] in (1, 3)
+        height, width = shape[1:] if first else shape[:2]
+        said = shape[:1] if first else shape[2:] or (1, 3)
+        sizes = [(height, width, c) for c in (1, 3) if c in said and height * width * c == pixels]
     for height, width, channels in sizes:
         by_row = (height, width, channels), (0, 1, 2), "pixel after pixel"
         by_plane = (channels, height, width), (1, 2, 0), "channel after channel"

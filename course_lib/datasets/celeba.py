@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -18,14 +19,16 @@ ARCHIVE = "img_align_celeba.zip"
 Photos = dict[str, Callable[[], IO[bytes]]]  # by name, what opens one
 
 
-def find(folder: Path) -> tuple[dict[str, int], Photos] | None:
+def find(folder: Path, opened: ExitStack) -> tuple[dict[str, int], Photos] | None:
     """The official list, and the photographs, wherever below a folder they lie.
 
     Parameters
     ----------
     folder : path
         With `list_eval_partition` as `.txt` or `.csv`, and the photographs in a folder or in
-        `img_align_celeba.zip`.
+        `img_align_celeba.zip`. Beside others of the same names the aligned ones count.
+    opened : ExitStack
+        Closes the archive, once the photographs have been read.
 
     Returns
     -------
@@ -36,15 +39,16 @@ def find(folder: Path) -> tuple[dict[str, int], Photos] | None:
     ------
     FileNotFoundError
         If something is there and something is missing, which is named.
+    ValueError
+        If the archive is damaged.
     """
     lists = [path for name in LISTS for path in sorted(folder.rglob(name))]
-    photos: Photos = {
-        path.name: partial(path.open, "rb")
-        for path in folder.rglob("*.jpg")
-        if not path.name.startswith(".")
-    }
-    if not photos and (packed := sorted(folder.rglob(ARCHIVE))):
-        archive = zipfile.ZipFile(packed[0])
+    loose = [path for path in folder.rglob("*.jpg") if not path.name.startswith(".")]
+    loose.sort(key=_is_aligned)  # the last of a name stays
+    photos: Photos = {path.name: partial(path.open, "rb") for path in loose}
+    packed = sorted(folder.rglob(ARCHIVE))
+    if packed and not any(map(_is_aligned, loose)):
+        archive = opened.enter_context(_archive(packed[0]))
         photos = {
             Path(name).name: partial(archive.open, name)
             for name in archive.namelist()
@@ -80,6 +84,20 @@ def read(
                 images[row] = shrink(photo.convert("RGB"))
         made[part] = images
     return made
+
+
+def _is_aligned(path: Path) -> bool:
+    return Path(ARCHIVE).stem in path.parts
+
+
+def _archive(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
+        raise ValueError(
+            f"'{path}' is damaged or cut short ({error}), but the whole archive was expected: "
+            "download or copy it again."
+        ) from error
 
 
 def _split(path: Path) -> dict[str, int]:

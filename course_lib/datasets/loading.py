@@ -1,6 +1,7 @@
 """One front door to all pictures: by name, from files of many kinds, or from memory."""
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from course_lib.training.fingerprint import fingerprint
 
 SIZE = 64  # your own pictures that are larger become squares of so many pixels
 IN_MEMORY_BYTES = 2**30  # your own files up to this size become tensors, larger ones stay on disk
-VERSION = 1  # of how files are read: another makes another cache
+VERSION = 2  # of how files are read: another makes another cache
 
 
 def load(
@@ -212,7 +213,8 @@ def _from_array_file(path: Path, root: Path, size, key, shape) -> tuple:
     source, order = array_files.open_array(path, key)
     meaning = arrays.understand(source, _name(path), shape, order)
     stored, large = source(), arrays.is_large(*meaning.shape[1:3], size)
-    if isinstance(stored, np.memmap) and not (meaning.notes or large):
+    as_stored = stored.shape[:3] == meaning.shape[:3] and meaning.shape[3] != 4
+    if isinstance(stored, np.memmap) and as_stored and not (meaning.notes or large):
         images = MappedImages(path, torch.arange(meaning.shape[0]))
         in_memory = stored.nbytes <= IN_MEMORY_BYTES
         return images[:] if in_memory else images, None, str(meaning)
@@ -225,18 +227,28 @@ def _from_array_file(path: Path, root: Path, size, key, shape) -> tuple:
 
 
 def _kept(place: Path, recipe: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Tensors as `load_or_make` has them; where they cannot be kept, as they were made."""
+    made = {}
+
+    def once() -> dict[str, Tensor]:
+        made.update(make())
+        return made
+
     try:
-        return load_or_make(place, recipe, make)
-    except OSError:  # a full disk, or a folder that is only to be read: made each time, then
-        return make()
+        return load_or_make(place, recipe, once)
+    except OSError as error:  # a full disk, or a folder that is only to be read
+        made = made or make()
+        warnings.warn(f"The pictures are read anew each time, for: {error}", stacklevel=2)
+        return made
 
 
 def _cache(path: Path, root: Path, files: list[Path], *settings) -> tuple[Path, str]:
-    """Where pictures are kept that took work to read, and what they were made of."""
+    """Where pictures are kept that took work to read, and what they were made of: when the files
+    change, what was kept is replaced."""
     stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    recipe = fingerprint(VERSION, stats, settings)
     stem = "".join(sign if sign.isalnum() else "_" for sign in path.stem)
-    return root / "own" / f"{stem}-{recipe}.safetensors", recipe
+    name = f"{stem}-{fingerprint(str(path.absolute()), settings)}.safetensors"
+    return root / "own" / name, fingerprint(VERSION, stats)
 
 
 def _picture_files(path: Path) -> tuple[list[Path], str]:
@@ -250,11 +262,13 @@ def _picture_files(path: Path) -> tuple[list[Path], str]:
     if not files:
         held = [file for file in found if array_files.is_array(file)] or found
         inside = ", ".join(file.name for file in held[:5]) or "nothing"
+        kind = "is a folder without pictures" if path.is_dir() else "stands for no pictures"
         raise ValueError(
-            f"{_name(path)} is a folder (it holds {inside}), but picture files, or a .npy, .npz or "
+            f"{_name(path)} {kind} ({inside}), but picture files, or a .npy, .npz or "
             ".mat, were expected: give the path of one file, or of the folder with the pictures."
         )
-    others = [file.name for file in found if file not in set(files)]
+    taken = set(files)
+    others = [file.name for file in found if file not in taken]
     if not others:
         return files, ""
     more = ", …" * (len(others) > 3)

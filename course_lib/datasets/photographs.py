@@ -12,6 +12,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from course_lib.datasets.arrays import is_large
+from course_lib.datasets.levels import DARK
 from course_lib.transforms import square
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")  # others are guesses
@@ -128,6 +129,9 @@ def read(pictures: Sequence[Path | Image.Image], name: str, size: int | None) ->
         notes.append("the central squares of " + _range(different))
         notes += [f"enlarged {smaller}"] * bool(smaller)
     notes += [f"turned {turned}"] * bool(turned)
+    if (highest := int(images.max())) <= DARK:
+        masks = " (of masks of 0 and 1 pass an array)" if highest == 1 else ""
+        notes.append(f"very dark, nothing above {highest} of 255{masks}")
     if skipped:
         names = [_name(pictures[number]) for number in sorted(skipped)]
         more = ", …" * (len(names) > 3)

@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -102,11 +102,12 @@ def _celeba(seed: int, root: Path) -> Splits:
     """CelebA's aligned faces, the central 148 x 148 pixels shrunk; the official splits."""
 
     def make() -> dict[str, Tensor]:
-        if (found := celeba.find(root / "celeba")) is None:
-            with _downloading("celeba", root / "celeba"):
-                torchvision.datasets.CelebA(root, "all", [], download=True)
-            found = celeba.find(root / "celeba")
-        return celeba.read(found, _photo_transform(crop=148), SIZE)
+        with ExitStack() as opened:
+            if (found := celeba.find(root / "celeba", opened)) is None:
+                with _downloading("celeba", root / "celeba"):
+                    torchvision.datasets.CelebA(root, "all", [], download=True)
+                found = celeba.find(root / "celeba", opened)
+            return celeba.read(found, _photo_transform(crop=148), SIZE)
 
     cached = load_or_make(root / "celeba.safetensors", "celeba aligned, crop 148, version 1", make)
     return Splits(**cached)

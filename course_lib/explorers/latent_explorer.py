@@ -10,8 +10,8 @@ from PIL import Image
 from torch import Tensor, nn
 from traitlets import Dict
 
-from course_lib import plots
-from course_lib.datasets import Splits, pictures
+from course_lib import plots, sources
+from course_lib.datasets import Splits, load, pictures
 from course_lib.datasets.faces import FACTORS
 from course_lib.explorers import decoders
 from course_lib.explorers.atlas import Atlas, chart
@@ -45,13 +45,14 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         explorer looks at a copy in evaluation mode: after more training, make a new one.
     images : Tensor
         uint8 (n, C, H, W) to choose from, or whatever `datasets.pictures` takes; a few dozen, not a
-        whole data set (of `Splits` the first of the test set). `add` one's own.
+        whole data set (of `Splits`, or a set's name, the first of the test set). `add` one's own.
     transform : nn.Module, optional
         From uint8 pictures to the models' input; by default `transforms.whole_picture`.
     elements : sequence of int
         Elements that have a slider at the start.
     training : Tensor, optional
-        uint8 (N, C, H, W), pictures that the models were trained on; the first 2,000 count. With
+        uint8 (N, C, H, W), pictures that the models were trained on, or `Splits` or a set's name
+        for its training set; the first 2,000 count. With
         them the explorer knows the map of the codes, a density fitted to them, how near the next
         training code is, how much each element is used, and in which directions codes vary most.
     factors : Tensor (N, 16) or mapping from name to Tensor (N,), optional
@@ -104,6 +105,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         plain: bool = False,
     ):
         self.models = {name: snapshot(model) for name, model in _named(models).items()}
+        images, training = _in_parts(images), _in_parts(training)
         images = pictures(images.test[:FEW] if isinstance(images, Splits) else images)[:]
         if training is not None:
             training = pictures(training.train if isinstance(training, Splits) else training)
@@ -181,7 +183,12 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             If it is none such. Nothing changes then.
         """
         if isinstance(image, np.ndarray | Image.Image):
-            image = pictures(image)[0]
+            brought = pictures(image)
+            if len(brought) != 1:
+                raise ValueError(
+                    f"add got {len(brought)} pictures, but takes one: add them one after another."
+                )
+            image = brought[0]
         kind = getattr(image, "dtype", type(image).__name__)
         shape = tuple(getattr(image, "shape", ()))
         if not isinstance(image, Tensor) or (kind, shape) != (torch.uint8, self._image_shape):
@@ -336,6 +343,13 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             if not one.travels:
                 content = {"kind": "picture", "model": number, "choice": self.state.choice}
                 self.send(content, [self._explore(one).edited.numpy().tobytes()])
+
+
+def _in_parts(source):
+    """A set's name as its `Splits`, anything else as it is."""
+    if isinstance(source, str) and isinstance(sources.find(source), str):
+        return load(source)
+    return source
 
 
 def _named(models: nn.Module | Mapping[str, nn.Module]) -> dict[str, nn.Module]:

@@ -63,9 +63,10 @@ def load_weights(path: str | Path, model: nn.Module) -> nn.Module:
             f"{path} holds {len(fitting)} sets of weights that fit: save the one you mean alone."
         )
     if not fitting:
+        nearest = max(range(len(found)), key=lambda i: len(expected.keys() & found[i].keys()))
         raise ValueError(
-            f"The weights in {path} do not fit this {type(model).__name__}: {reasons[0]}; build "
-            "the model that was saved."
+            f"The weights in {path} do not fit this {type(model).__name__}: {reasons[nearest]}; "
+            "build the model that was saved."
         )
     model.load_state_dict(fitting[0], strict=False)  # only a likelihood may be missing
     return model.eval()
@@ -121,7 +122,7 @@ def _state_dicts(content: Any) -> list[dict[str, Tensor]]:
         return [weights] if weights else []
     if not isinstance(content, Mapping) or not content:
         return []
-    if all(isinstance(value, Tensor) for value in content.values()):
+    if all(isinstance(n, str) and isinstance(value, Tensor) for n, value in content.items()):
         return [dict(content)]
     return [weights for value in content.values() for weights in _state_dicts(value)]
 

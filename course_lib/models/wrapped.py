@@ -102,7 +102,7 @@ def _try(
     for flat in (True, False):
         try:
             encoded = _encoded(encoder, x.flatten(1) if flat else x)
-        except (RuntimeError, ValueError):
+        except (RuntimeError, ValueError, IndexError):
             continue
         z = encoded.mean if isinstance(encoded, Distribution) else encoded
         if len(z) == len(x):
@@ -115,7 +115,7 @@ def _try(
         )
     try:
         pixels = decoder(z).flatten(1).shape
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, IndexError) as error:
         raise ValueError(
             f"The decoder does not take the encoder's codes, (batch, "
             f"{', '.join(map(str, z.shape[1:]))}): wrap two that belong together."

@@ -270,9 +270,11 @@ def check_kinds(data: Data, objective: Objective) -> None:
     if not (hasattr(data, "train") and hasattr(data, "validation")):
         fix = "pass datasets.load(images), which takes arrays, tensors, lists, folders and files"
         if hasattr(data, "batch_sampler"):
+            labelled = isinstance(next(iter(data.dataset), None), tuple | list)
+            picture = "item[0]" if labelled else "item"
             fix = (
                 "fit makes batches itself, so pass "
-                "datasets.load(torch.stack([item[0] for item in loader.dataset]))"
+                f"datasets.load(torch.stack([{picture} for item in loader.dataset]))"
             )
         raise TypeError(
             f"fit got a {type(data).__name__} as data, but expects pictures in parts, .train and "
@@ -308,6 +310,11 @@ def _check_not_past(state: State, steps: int, path: str | Path) -> None:
         )
 
 
+def content(images: Tensor) -> str:
+    """What a run's settings say of its pictures: their shape and fingerprint."""
+    return f"{list(images.shape)} {fingerprint(images)}"
+
+
 def identity(
     network, objective, data, transform, batch_size, lr, seed, precision, **_
 ) -> dict[str, str | float]:
@@ -326,8 +333,8 @@ def identity(
         "objective": f"{getattr(called, '__name__', type(called).__name__)} "
         + fingerprint(objective),
         "transform": f"{type(transform).__name__} {fingerprint(transform)}",
-        "training pictures": f"{list(data.train.shape)} {fingerprint(data.train)}",
-        "validation pictures": f"{list(data.validation.shape)} {fingerprint(data.validation)}",
+        "training pictures": content(data.train),
+        "validation pictures": content(data.validation),
         "training loop": fingerprint(Criterion, _batches, adam, loop.co_code, loop.co_names),
         "PyTorch": torch.__version__,
     }
