@@ -32,7 +32,7 @@ class Scored(NamedTuple):
     """What `score` did."""
 
     count: int  #: pictures, a row of the file for each
-    curve: "evaluation.Roc | None"  #: where labels were given
+    curve: evaluation.Roc | None  #: where labels were given
     interval: tuple[float, float] | None  #: of the AUC, see `evaluation.auroc_interval`
 
 

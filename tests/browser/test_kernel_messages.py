@@ -179,9 +179,11 @@ def test_a_late_picture_is_shown_without_numbers(open_view):
 def test_without_a_kernel_no_other_faces_numbers_are_shown(open_view, travels):
     kernel, element = open_view(FullyConnectedVAE(hidden_dim=23, latent_dim=9) if travels else None)
     assert_done(element, kernel.explorer, image=0)
+    assert element.locator(".course-reads").is_visible()
     kernel.page.evaluate("() => tell('comm_live_update')")
     slider(element, "face").press("End")
     assert_waiting(element, image=0, why=GONE)
+    assert element.locator(".course-reads").is_hidden()  # it would be read from the other's code
     assert "run this cell again" in element.get_by_role("alert").inner_text()
     slider(element, "face").press("Home")
     assert_done(element, kernel.explorer, image=0)

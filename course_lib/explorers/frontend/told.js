@@ -20,6 +20,7 @@ export function told(source, name, m) {
   /** The pictures before and after, or null while they are not those of the choice. */
   function pictures(before, after) {
     usual = "";
+    reads.show(null); // of another choice, until `code` says it anew
     pixels = null;
     numbers.textContent = "Not decoded yet";
     if (!after) return;
