@@ -8,7 +8,7 @@ from torch.distributions import Normal
 from course_lib import evaluation, homework, latents
 from course_lib.explorers import LatentExplorer
 from course_lib.models import FullyConnectedAutoencoder, code, wrap
-from course_lib.transforms import face_transform
+from course_lib.transforms import face_transform, to_image
 
 SHAPE = (3, 8, 12)
 
@@ -107,6 +107,22 @@ def test_it_opens_in_the_explorer_and_in_evaluation(pair, images, whole):
     x = whole(images)
     assert evaluation.active_units(model, x).shape == (model.latent_dim,)
     assert evaluation.reconstruction_error(model, x).shape == (60,)
+
+
+def test_a_module_with_an_encoder_and_a_decoder_opens_as_it_is(images, whole):
+    bare = nn.Module()
+    bare.encoder, bare.decoder = spatial()
+    small = face_transform(None, SHAPE[1:])
+    large = torch.nn.functional.interpolate(images[:4], scale_factor=2.0)
+    explorer = LatentExplorer(bare, large, transform=small)
+    [seen] = explorer.seen.values()
+    [codes] = [one.codes for one in explorer._explored.values()]
+    bare.eval()
+    assert torch.equal(codes, bare.encoder(small(large)).flatten(1))
+    expected = bare.decoder(bare.encoder(small(large[:1])))
+    assert torch.equal(seen.reconstruction, to_image(expected))
+    with pytest.raises(TypeError, match="'model' is a Linear, but a model with encode and decode"):
+        LatentExplorer(nn.Linear(3, 3), images[:4])
 
 
 def test_the_homeworks_open_in_the_explorer():

@@ -19,6 +19,7 @@ from course_lib.explorers.exploration import GAIN, Exploration, explore, snapsho
 from course_lib.explorers.explored_model import ExploredModel, ranges
 from course_lib.explorers.live import LiveFigure
 from course_lib.explorers.state import MOST_ELEMENTS, ORIGINS, ExplorerState
+from course_lib.models import wrap
 from course_lib.plots.figure import AltFigure
 from course_lib.plots.pictures import THRESHOLD
 from course_lib.training import State
@@ -40,7 +41,8 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     Parameters
     ----------
     models : nn.Module, or mapping from name to nn.Module, or list
-        With ``encode`` and ``decode``, or the `State` of a run; several are shown one below the
+        With ``encode`` and ``decode``, or with an ``encoder`` and a ``decoder`` for such pictures
+        (see `models.wrap`), or the `State` of a run; several are shown one below the
         other and moved by the same controls, as far as the smallest latent space reaches. The
         explorer looks at a copy in evaluation mode: after more training, make a new one.
     images : Tensor
@@ -104,14 +106,18 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         points: Sequence[str] = (),
         plain: bool = False,
     ):
-        self.models = {name: snapshot(model) for name, model in _named(models).items()}
         images, training = _in_parts(images), _in_parts(training)
         images = pictures(images.test[:FEW] if isinstance(images, Splits) else images)[:]
+        named = _named(models)
         if training is not None:
             training = pictures(training.train if isinstance(training, Splits) else training)
             training = training[:MOST_TRAINING]
-        transform = transform or whole_picture(next(iter(self.models.values())), images)
+        transform = transform or whole_picture(next(iter(named.values())), images)
         self.x, self._transform, self._training = transform(images), transform, training
+        self.models = {
+            name: snapshot(_with_codes(name, model, tuple(self.x.shape[1:])))
+            for name, model in named.items()
+        }
         self._image_shape = tuple(images.shape[1:])
         if unknown := set(points) - self.models.keys():
             raise ValueError(
@@ -356,16 +362,22 @@ def _named(models: nn.Module | Mapping[str, nn.Module]) -> dict[str, nn.Module]:
     if isinstance(models, list | tuple):
         models = {f"model {number}": model for number, model in enumerate(models, start=1)}
     named = dict(models) if isinstance(models, Mapping) else {"model": models}
-    named = {name: one.model if isinstance(one, State) else one for name, one in named.items()}
     if not named:
         raise ValueError("LatentExplorer got no models: pass one, or a dict from name to model.")
-    for name, model in named.items():
-        if not (hasattr(model, "encode") and hasattr(model, "decode")):
-            raise TypeError(
-                f"{name!r} is a {type(model).__name__}, but a model with encode and decode is "
-                "expected: pass one of course_lib.models, or models.wrap(encoder, decoder, shape)."
-            )
-    return named
+    return {name: one.model if isinstance(one, State) else one for name, one in named.items()}
+
+
+def _with_codes(name: str, model: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
+    """The model itself, or what its encoder and decoder make of pictures of this shape."""
+    if hasattr(model, "encode") and hasattr(model, "decode"):
+        return model
+    if hasattr(model, "encoder") and hasattr(model, "decoder"):
+        return wrap(model.encoder, model.decoder, shape)
+    raise TypeError(
+        f"{name!r} is a {type(model).__name__}, but a model with encode and decode, or with an "
+        "encoder and a decoder, is expected: pass one of course_lib.models, or "
+        "models.wrap(encoder, decoder, shape)."
+    )
 
 
 def _atlases(models, transform, training, factors) -> dict[str, Atlas]:
