@@ -46,7 +46,22 @@ def test_the_page_holds_the_report_and_the_students_own_cells(notebook, tmp_path
         assert unwanted not in html
     assert "<title>9 · My title: what?</title>" in html
     assert re.search(r"<h1[^>]*>9 · My title: what\?<", html)
-    assert not re.search(r'<img[^>]+src="(?!data:)', html)  # it opens anywhere
+    assert not re.search(r'<(img|script)[^>]+src="(?!data:)|import .*https:', html)  # anywhere
+    assert "MathJax" not in html  # 2 MB, for nothing
+
+
+@pytest.mark.browser
+def test_a_formula_needs_no_network(notebook, tmp_path, page, monkeypatch):
+    monkeypatch.setattr(browser, "find", lambda: None)
+    written = nbformat.read(notebook, 4)
+    written.cells[-1].source = r"The cost is $\frac{1}{2}\mu^2$."
+    nbformat.write(written, notebook)
+    [report] = reports.report(notebook, tmp_path / "out")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(report.as_uri())
+    page.locator("mjx-container svg").wait_for()
+    assert asked == [report.as_uri()]
 
 
 def test_a_browser_prints_it(notebook, tmp_path, chromium_path, monkeypatch):

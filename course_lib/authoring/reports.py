@@ -11,7 +11,8 @@ from course_lib.authoring.execute import read, write
 from course_lib.authoring.students import FOLDER
 
 TAG = "report"
-TEMPLATES = Path(__file__).parent / "slides_assets" / "template"
+ASSETS = Path(__file__).parent / "slides_assets"
+TEMPLATES = ASSETS / "template"
 
 
 def find(notebook: str) -> Path:
@@ -34,8 +35,7 @@ def find(notebook: str) -> Path:
 
 
 def report(path: Path, folder: Path) -> list[Path]:
-    """Write what belongs into a report as a page that opens anywhere, and as a PDF. (Only formulas
-    need a network.)
+    """Write what belongs into a report as a page that opens anywhere, and as a PDF.
 
     The cells that are tagged ``report`` and all that are not the course's, in the notebook's
     order, with their outputs as they were saved; nothing is run.
@@ -79,19 +79,25 @@ def report(path: Path, folder: Path) -> list[Path]:
     exporter = HTMLExporter(
         template_name="report",
         extra_template_basedirs=[str(TEMPLATES)],
+        extra_template_paths=[str(TEMPLATES)],  # what both templates include
         embed_images=True,
         exclude_input_prompt=True,
         exclude_output_prompt=True,
     )
-    html, _ = exporter.from_notebook_node(
-        notebook, resources={"metadata": {"name": title, "path": str(path.parent)}}
-    )
+    resources = {"metadata": {"name": title, "path": str(path.parent)}}
+    if any("$" in cell.source or r"\(" in cell.source for cell in cells if _is_text(cell)):
+        resources["mathjax"] = (ASSETS / "mathjax" / "tex-svg-full.js").read_text("utf-8")
+    html, _ = exporter.from_notebook_node(notebook, resources=resources)
     page = folder / f"{path.stem}.html"
     write(page, html)
     if (found := browser.find()) is None:
         return [page]
     browser.print_pdf(found, page, page.with_suffix(".pdf"))
     return [page, page.with_suffix(".pdf")]
+
+
+def _is_text(cell: NotebookNode) -> bool:
+    return cell.cell_type == "markdown"
 
 
 def _belongs(cell: NotebookNode) -> bool:

@@ -38,6 +38,7 @@ def slides(paths: Iterable[str | os.PathLike], folder: str | os.PathLike) -> lis
     exporter = SlidesExporter(
         template_name="course",
         extra_template_basedirs=[str(_ASSETS / "template")],
+        extra_template_paths=[str(_ASSETS / "template")],  # what both templates include
         reveal_url_prefix="assets/reveal.js",
         reveal_theme="white",
         embed_images=True,
