@@ -239,6 +239,9 @@ def score(
     labels: Annotated[
         Path | None, typer.Option(help="1 for strange, 0 for usual pictures: .npy, or text.")
     ] = None,
+    maps: Annotated[
+        Path | None, typer.Option(help="A .npy for each picture's squared error, pixel by pixel.")
+    ] = None,
 ) -> None:
     """Score each picture of a file, in its order; with labels, say how well that tells them."""
     data = _found(data)
@@ -249,7 +252,7 @@ def score(
     from course_lib import scoring
 
     first, second = (name.strip() for name in names)
-    scored = scoring.score(run, data, out, by=by, header=(first, second), labels=labels)
+    scored = scoring.score(run, data, out, by=by, header=(first, second), labels=labels, maps=maps)
     typer.echo(f"{out}: {scored.count} scores, by {by}.")
     if scored.curve is not None:
         told = f"AUC {scored.curve.auc:.4f}"

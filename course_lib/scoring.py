@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,6 +45,7 @@ def score(
     by: str = "distance",
     header: tuple[str, str] = HEADER,
     labels: Path | None = None,
+    maps: Path | None = None,
     progress: bool = True,
 ) -> Scored:
     """Score every picture once, in the file's own order, and write a CSV.
@@ -69,6 +71,8 @@ def score(
     labels : path, optional
         A `.npy`, or a text file whose lines end in a number, with a heading or not: 1 for strange
         and 0 for usual pictures, in the same order.
+    maps : path, optional
+        A `.npy` for each picture's `evaluation.error_map`, float32 (N, H, W), in the same order.
     progress : bool
         Show a bar.
 
@@ -81,15 +85,21 @@ def score(
     ValueError, OSError
         For a run, data, labels or a place that cannot be used.
     """
-    if out.resolve() in {Path(data).resolve(), *([labels.resolve()] if labels else [])}:
-        raise ValueError(f"The scores would replace '{out}' itself: give --out another name.")
-    check_writable(out.parent)
+    given = {Path(data).resolve(), *([labels.resolve()] if labels else [])}
+    for option, path in {"--out": out, "--maps": maps}.items():
+        if path is not None and path.resolve() in given:
+            raise ValueError(
+                f"The scores would replace '{path}' itself: give {option} another name."
+            )
+        if path is not None:
+            check_writable(path.parent)
     run = runs.open(folder)
     found = _scorer(run, by)
     images = datasets.pictures(data, size=SIZE)  # as `train` took them
     _check_all_are_there(data, len(images))
     known = _labels(labels, len(images)) if labels is not None else None
-    scores = torch.cat(list(_scores(run, found, images, progress)))
+    with nullcontext() if maps is None else written_beside(maps) as beside:
+        scores = torch.cat(list(_scores(run, found, images, progress, beside)))
     if not scores.isfinite().all():
         first = int((~scores.isfinite()).nonzero()[0])
         raise ValueError(f"The score of picture {first} is not finite: train the run anew.")
@@ -141,14 +151,24 @@ def _scorer(run: runs.Run, by: str) -> Score:
 
 
 def _scores(
-    run: runs.Run, found: Score, images: Tensor | MappedImages, progress: bool
+    run: runs.Run,
+    found: Score,
+    images: Tensor | MappedImages,
+    progress: bool,
+    maps: Path | None,
 ) -> Iterator[Tensor]:
+    """Piece by piece, the maps into a file if one is given."""
     bar = tqdm(total=len(images), unit=" pictures", disable=not progress)
     with bar, evaluating(run.model), own_random_numbers(0):
         for start in range(0, len(images), BATCH):
-            part = images[start : start + BATCH]
-            yield found(run.transform(part)).cpu()
-            bar.update(len(part))
+            x = run.transform(images[start : start + BATCH])
+            if maps is not None and start == 0:
+                shape = (len(images), *x.shape[-2:])
+                file = np.lib.format.open_memmap(maps, "w+", np.float32, shape)
+            if maps is not None:
+                file[start : start + len(x)] = evaluation.error_map(run.model, x).cpu()
+            yield found(x).cpu()
+            bar.update(len(x))
 
 
 def _check_all_are_there(data: str, count: int) -> None:

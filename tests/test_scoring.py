@@ -73,6 +73,18 @@ def test_every_picture_has_its_row_in_the_files_order(place):
     assert (place / "scores.strangest.png").exists()
 
 
+def test_each_pictures_map_is_written(place, monkeypatch):
+    monkeypatch.setattr(scoring, "BATCH", 32)
+    _, scores = scored(place, "--maps", place / "maps.npy")
+    run, x = seen(place)
+    maps = torch.from_numpy(np.load(place / "maps.npy"))
+    torch.testing.assert_close(maps, evaluation.error_map(run.model, x), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(maps.sum((1, 2)).sqrt(), scores, rtol=1e-4, atol=0)
+    words = ("--run", place / "run", "--data", place / "test.npy", "--maps", place / "test.npy")
+    assert "give --maps another name" in command("score", *words)
+    assert len(np.load(place / "test.npy")) == 70
+
+
 def test_the_columns_names_are_asked_for(place):
     assert scored(place, "--header", "Id, Predicted")[0] == ["Id", "Predicted"]
 
