@@ -1,0 +1,13 @@
+#!/bin/sh
+# Starts one user's JupyterLab, as that user. The course ($COURSE) and what was drawn and trained
+# before ($COURSE_SHARED) are links in their home: read by all, written by nobody. What a user
+# writes or trains anew takes a link's place, in that home alone.
+set -e
+mine="$HOME/autoencoders"
+export COURSE_DATA="$mine/data" COURSE_PROGRESS="$mine/progress.json"
+mkdir -p "$mine/notebooks" "$COURSE_DATA"
+ln -sfn "$COURSE"/notebooks/*.* "$mine/notebooks/"
+cp --recursive --symbolic-link --no-clobber "$COURSE_SHARED/." "$COURSE_DATA"
+cd "$mine"
+"$PYTHON" -m course_lib copies
+exec "$PYTHON" -m jupyterhub.singleuser "$@"

@@ -1,0 +1,95 @@
+"""What serves the course to others: a hub, an image, one click."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from traitlets.config import Config
+
+ROOT = Path(__file__).resolve().parent.parent
+HUB = ROOT / "course_lib" / "authoring" / "hub"
+NOTEBOOK = "notebooks/mine/00_start_here.ipynb"
+
+
+def configuration() -> Config:
+    """What JupyterHub reads, with nothing of it but its `get_config`."""
+    config, path = Config(), HUB / "jupyterhub_config.py"
+    code = compile(path.read_text("utf-8"), path, "exec")
+    exec(code, {"get_config": lambda: config, "__file__": str(path)})
+    return config
+
+
+def test_a_hub_is_seen_by_this_machine_alone(monkeypatch):
+    monkeypatch.delenv("COURSE_HUB_URL", raising=False)
+    config = configuration()
+    assert config.JupyterHub.bind_url == "http://127.0.0.1:8000"
+    assert config.Spawner.default_url == f"/lab/tree/{NOTEBOOK}"
+    assert os.access(config.Spawner.cmd[0], os.X_OK)
+
+
+@pytest.mark.skipif(os.name == "nt" or not shutil.which("cp"), reason="needs a Unix")
+def test_a_user_reads_what_is_shared_and_writes_at_home(tmp_path, monkeypatch):
+    shared, home = tmp_path / "shared", tmp_path / "home"
+    (shared / "models").mkdir(parents=True)
+    home.mkdir()
+    for name in ("faces.safetensors", "models/one.safetensors"):
+        (shared / name).write_text("shared")
+    # In place of the server that would start: what the user's kernels will see.
+    stub = tmp_path / "python"
+    seen = 'echo "{\\"data\\": \\"$COURSE_DATA\\", \\"progress\\": \\"$COURSE_PROGRESS\\"}"'
+    stub.write_text(f'#!/bin/sh\n[ "$2" = jupyterhub.singleuser ] && {seen} && exit\n'
+                    f'exec "{sys.executable}" "$@"\n')  # fmt: skip
+    stub.chmod(0o755)
+    set_by_hub = configuration().Spawner.environment
+    environment = os.environ | set_by_hub | {
+        "HOME": str(home), "COURSE_SHARED": str(shared), "PYTHON": str(stub)
+    }  # fmt: skip
+    start = [HUB / "start-user.sh"]
+
+    def started() -> SimpleNamespace:
+        done = subprocess.run(start, env=environment, capture_output=True, text=True, check=True)
+        return SimpleNamespace(**json.loads(done.stdout.splitlines()[-1]))
+
+    seen = started()
+    mine = home / "autoencoders"
+    assert {seen.data, seen.progress} == {f"{mine}/data", f"{mine}/progress.json"}
+    assert (mine / NOTEBOOK).is_file()
+    assert (mine / "notebooks" / "CLAIMS.md").resolve() == ROOT / "notebooks" / "CLAIMS.md"
+    model = mine / "data" / "models" / "one.safetensors"
+    assert model.read_text() == "shared"
+    replaced = model.with_suffix(".part")
+    replaced.write_text("my own")
+    os.replace(replaced, model)  # as the library writes
+    (mine / NOTEBOOK).write_text("my work")
+    started()
+    assert model.read_text() == "my own" and (mine / NOTEBOOK).read_text() == "my work"
+    assert (shared / "models" / "one.safetensors").read_text() == "shared"
+
+
+def test_the_values_for_kubernetes_start_the_same():
+    values = yaml.safe_load((HUB / "values.yaml").read_text("utf-8"))
+    image = (ROOT / "Dockerfile").read_text("utf-8")
+    [course] = re.findall(r"^ENV COURSE=(\S+)", image, re.MULTILINE)
+    assert values["singleuser"]["cmd"] == [f"{course}/{(HUB / 'start-user.sh').relative_to(ROOT)}"]
+    assert values["singleuser"]["defaultUrl"] == configuration().Spawner.default_url
+    needed = set(re.findall(r"\$\{?([A-Z_]+)", (HUB / "start-user.sh").read_text("utf-8")))
+    needed -= {"HOME", "COURSE_DATA", "COURSE_PROGRESS"}
+    assert needed == {"COURSE", "COURSE_SHARED", "PYTHON"}
+    assert needed <= set(re.findall(r"([A-Z_]+)=", image))
+    assert needed <= set(configuration().Spawner.environment)
+
+
+def test_an_image_copies_no_set_up_and_nobodys_work():
+    ignored = (ROOT / ".dockerignore").read_text("utf-8").split()
+    assert {".git", ".venv", "data/*", "notebooks/mine"} <= set(ignored)
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text("utf-8"))
+    place = ROOT / ".devcontainer"
+    assert (place / container["build"]["dockerfile"]).resolve() == ROOT / "Dockerfile"
+    assert (place / container["build"]["context"]).resolve() == ROOT
