@@ -558,7 +558,7 @@ def fit_another():
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (lambda path: path.write_bytes(path.read_bytes()[:-100]), "not a whole safetensors file"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-100]), "is damaged: its checksum"),
         (lambda path: training.save(fit_another(), path), r"different .*model \(there"),
     ],
     ids=["truncated", "another model"],
@@ -654,7 +654,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_the_last_epoch(tmp_path, monkeypat
     path = tmp_path / "state.safetensors"
     fit(epochs=1, checkpoint=path)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checkpoints, "save_file", lambda *_: (_ for _ in ()).throw(error))
+        patch.setattr(checkpoints.checksum, "save_file", lambda *_: (_ for _ in ()).throw(error))
         with pytest.raises(
             OSError, match=r"after step 14 could not be written.*No space left.*\.$"
         ):
