@@ -18,7 +18,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from course_lib.files import check_writable
+from course_lib.files import check_place
 from course_lib.objectives import Terms
 from course_lib.training import checkpoints
 from course_lib.training.checkpoints import Mismatch, State, adam, save
@@ -147,7 +147,7 @@ def fit(
     check_kinds(data, objective)
     _check(data, epochs=epochs, batch_size=batch_size, lr=lr)
     if checkpoint is not None:
-        check_writable(Path(checkpoint).parent)
+        check_place(Path(checkpoint))
     keep_freed_memory()
     kind, devices = choose_device(device)
     fabric = Fabric(accelerator=kind, devices=devices, precision=precision)
