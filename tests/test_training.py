@@ -807,11 +807,27 @@ def test_an_interrupt_while_the_loss_is_nan_keeps_the_good_state(tmp_path):
         ({"batch_size": -1}, "batch_size=-1"),
         ({"lr": float("nan")}, "lr=nan"),
         ({"device": "toaster"}, "no device 'toaster'"),
+        ({"precision": "16-true"}, "precision='16-true', but on cpu one of 32-true, bf16-mixed is"),
+        ({"precision": "bf16-true"}, "bf16-true"),
+        ({"precision": "64-true"}, "64-true"),
+        ({"precision": "16-mixed"}, "precision='16-mixed', but on cpu"),
     ],
 )
 def test_impossible_settings(changes, words):
     with pytest.raises(ValueError, match=words):
         fit(**changes)
+
+
+def test_half_precision_trains_and_has_losses_of_32_bits():
+    state = fit(epochs=2, precision="bf16-mixed")
+    assert state.settings["precision"] == "bf16-mixed"
+    assert state.history["train_loss"] != fit(epochs=2).history["train_loss"]
+    assert {weights.dtype for weights in state.model.state_dict().values()} == {torch.float32}
+
+
+def test_a_clock_that_stands_still_is_no_obstacle(monkeypatch):
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: 5.0)
+    assert_same_run(fit(epochs=1), fit(epochs=1))
 
 
 def test_empty_data():
