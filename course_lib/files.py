@@ -184,6 +184,41 @@ def one_at_a_time(path: Path) -> Iterator[None]:
         lock.release()
 
 
+@contextmanager
+def one_alone(folder: Path) -> Iterator[None]:
+    """Let one program at a time write to a folder; any other is refused.
+
+    Parameters
+    ----------
+    folder : Path
+        It is made if need be, and if nothing was put into it, it is gone again afterwards.
+
+    Raises
+    ------
+    BlockingIOError
+        In one sentence.
+    """
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = folder / ".lock"
+    lock = FileLock(beside)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise BlockingIOError(
+            f"Another program is writing to '{folder}': wait for its end, or choose another folder."
+        ) from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            beside.unlink()
+        lock.release()
+        with suppress(OSError):  # the first that is not empty
+            for place in new:
+                place.rmdir()
+
+
 def load_or_make(
     path: Path, made_by: str, make: Callable[[], "dict[str, Tensor]"]
 ) -> "dict[str, Tensor]":

@@ -166,6 +166,8 @@ def _check_all_are_there(data: str, count: int) -> None:
 
 def _labels(path: Path, count: int) -> Tensor:
     """0 and 1, as many as there are pictures."""
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file '{path}' of labels: correct the path.")
     if path.suffix == ".npy":
         try:
             labels = np.load(path, allow_pickle=False).ravel()
