@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # whoever only writes notebooks does not wait for PyTorch
 HOST = re.sub(r"\W", "_", platform.node())[:40]  # process ids count on one computer
 PART = re.compile(r"\.(\w*)-(\d+)-[0-9a-f]{8}\.part")
 DAY = 86_400  # seconds
+_under_way: set[Path] = set()
 
 
 def data_folder() -> Path:
@@ -114,6 +115,7 @@ def written_beside(path: Path) -> Iterator[Path]:
     clear_parts(path.parent)
     # A folder, so that what safetensors writes beside the file is cleared with it.
     part = path.parent / f".{HOST}-{os.getpid()}-{uuid4().hex[:8]}.part"
+    _under_way.add(part)
     try:
         part.mkdir()
         beside = part / path.name
@@ -127,6 +129,7 @@ def written_beside(path: Path) -> Iterator[Path]:
             _reach_the_disk(path.parent, os.O_RDONLY)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        _under_way.discard(part)
 
 
 def _reach_the_disk(path: Path, flags: int) -> None:
@@ -147,12 +150,15 @@ def clear_parts(folder: Path) -> None:
         day, their parts stay.
     """
     for part in folder.glob(".*.part"):
-        if (found := PART.fullmatch(part.name)) is None:
+        if (found := PART.fullmatch(part.name)) is None or part in _under_way:
             continue
         host, process = found[1], int(found[2])
         with suppress(OSError):  # another one clears it too
-            dead = host == HOST and not psutil.pid_exists(process)
-            if dead or time.time() - part.stat().st_mtime > DAY:
+            if host != HOST:
+                dead = time.time() - part.stat().st_mtime > DAY
+            else:  # ours too: in a container, many have the same number
+                dead = process == os.getpid() or not psutil.pid_exists(process)
+            if dead:
                 shutil.rmtree(part, ignore_errors=True)
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from os.path import abspath, expanduser
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from course_lib import datasets, homework, latents, results, training
@@ -16,7 +17,7 @@ from course_lib.files import check_writable, one_alone, written_beside
 from course_lib.likelihoods import Bernoulli, OptimalGaussian
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE, load_weights
 from course_lib.objectives import WarmUp, elbo, squared_error
-from course_lib.training.checkpoints import check_ours
+from course_lib.training.checkpoints import check_fits, check_ours
 from course_lib.training.loop import content
 from course_lib.transforms import FaceTransform, face_transform
 
@@ -35,6 +36,15 @@ STATE, SETTINGS = "state.safetensors", "run.json"
 RESULTS = ("history.json", "figures.json", "reconstructions.png", "samples.png")
 FILES = (STATE, SETTINGS, *RESULTS)
 FORMAT = "course_lib run 1"
+SENSIBLE = {  # what a run was told, read back
+    "data": lambda told: isinstance(told, str),
+    "model": lambda told: told in ["vae", "ae", *HOMEWORK],
+    "hidden_dim": lambda told: type(told) is int and told > 0,
+    "latent_dim": lambda told: type(told) is int and told > 0,
+    "likelihood": lambda told: told in list(LIKELIHOODS),
+    "crop": lambda told: isinstance(told, bool),
+    "binarise": lambda told: isinstance(told, bool),
+}
 
 
 @dataclass(frozen=True)
@@ -89,10 +99,17 @@ def open(folder: str | Path) -> Run:
             f"There is no run in '{folder}': give a folder that python -m course_lib train wrote "
             "to, or train first."
         )
+    if wrong := [name for name, fits in SENSIBLE.items() if not fits(settings.get(name))]:
+        raise ValueError(
+            f"'{folder / SETTINGS}' is damaged: its {wrong[0]} is {settings.get(wrong[0])!r}. Put "
+            "a copy in its place, or train anew into another --folder."
+        )
     splits = _pictures(settings["data"], settings["binarise"])
     transform = _transform(splits.train, settings["crop"])
     sizes = (settings[name] for name in ("hidden_dim", "latent_dim", "likelihood"))
     build = _network(settings["model"], _seen(splits.train, transform), *sizes)
+    with torch.device("meta"):  # sizes that are not the run's may be too large for the memory
+        check_fits(folder / STATE, build())
     state = training.load(folder / STATE, build)
     kept, there = state.settings["training pictures"], content(splits.train)
     if kept != there:
@@ -297,7 +314,7 @@ def _settings(folder: Path) -> dict | None:
     """What a run's command was told; None if there is no file of ours that says so."""
     try:
         settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     ours = isinstance(settings, dict) and settings.get("format") == FORMAT
     return settings if ours else None

@@ -92,11 +92,14 @@ def test_parts_of_the_living_of_others_and_whatever_looks_alike_stay(tmp_path):
         ".my-99999999-notes.part",
         f"{files.HOST}-99999999-0123abcd.part",
     ]
-    for name in [*stay, f".{files.HOST}-99999999-0123abcd.part", ".elsewhere-99-00000000.part"]:
+    go = [f".{files.HOST}-{process}-0123abcd.part" for process in (99999999, os.getpid())]
+    for name in [*stay, *go, ".elsewhere-99-00000000.part"]:
         (tmp_path / name).mkdir()
     os.utime(tmp_path / ".elsewhere-99-00000000.part", (0, 0))
-    files.clear_parts(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(stay)
+    with files.written_beside(tmp_path / "x") as beside:
+        files.clear_parts(tmp_path)
+        assert beside.is_file(), "of this process, and under way"
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*stay, "x"])
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left"), SafetensorError("No space left")])

@@ -442,6 +442,29 @@ def test_a_folder_without_a_run_is_told(content, tmp_path):
         runs.open(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("data", None),
+        ("model", "gan"),
+        ("hidden_dim", 10**12),
+        ("hidden_dim", 8),
+        ("latent_dim", "4"),
+        ("latent_dim", -4),
+        ("likelihood", ["optimal"]),
+        ("crop", 1),
+        ("binarise", None),
+    ],
+)
+def test_damaged_settings_of_a_run_are_a_sentence(name, told, finished, tmp_path):
+    _, folder, _ = finished
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    settings = json.loads((tmp_path / "run.json").read_text()) | {name: told}
+    (tmp_path / "run.json").write_text(json.dumps(settings))
+    with pytest.raises(ValueError, match=r"(is damaged: its|weights of another model).*\.$"):
+        runs.open(tmp_path)
+
+
 # --- going on
 
 

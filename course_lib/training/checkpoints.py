@@ -199,6 +199,27 @@ def _is_finished(plain: dict, names: Iterable[str]) -> bool:
     return plain["step"] > 0 and not any(name.startswith("optimizer.") for name in names)
 
 
+def check_fits(path: str | Path, model: nn.Module) -> None:
+    """Raise Mismatch if a file holds another model's weights than this one's, which needs no
+    memory for its own: on the device ``meta`` it may be of any size."""
+    with _opened(path) as file:
+        weights = [name for name in file.keys() if name.startswith("model.")]  # noqa: SIM118
+        there = {n.removeprefix("model."): file.get_slice(n).get_shape() for n in weights}
+        if there != _shapes(model):
+            raise _of_another(path, model, _plain(file, path))
+
+
+def _shapes(model: nn.Module) -> dict[str, list[int]]:
+    return {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
+def _of_another(path: str | Path, model: nn.Module, plain: dict) -> Mismatch:
+    return Mismatch(
+        f"{path} holds the weights of another model than this {type(model).__name__}: "
+        f"build the one that was saved ({plain['settings'].get('model')})."
+    )
+
+
 def check_same_run(path: str | Path, settings: dict) -> dict:
     """Raise Mismatch, which names what differs, if a file is of a run with other settings; else
     return the file's."""
@@ -279,13 +300,13 @@ def _fill(state: State, plain: dict, tensors: dict[str, Tensor], path: str | Pat
         index, key = name.split(".")
         moments.setdefault(int(index), {})[key] = tensor
     # Nothing is changed before all of it is known to fit.
-    there = {name: tensor.shape for name, tensor in parts["model"].items()}
-    here = {name: tensor.shape for name, tensor in state.model.state_dict().items()}
-    if there != here or "sums" not in tensors or not all(i < len(weights) for i in moments):
-        raise Mismatch(
-            f"{path} holds the weights of another model than this {type(state.model).__name__}: "
-            f"build the one that was saved ({plain['settings'].get('model')})."
-        )
+    there = {name: list(tensor.shape) for name, tensor in parts["model"].items()}
+    if (
+        there != _shapes(state.model)
+        or "sums" not in tensors
+        or not all(i < len(weights) for i in moments)
+    ):
+        raise _of_another(path, state.model, plain)
     state.model.load_state_dict(parts["model"])
     for index, of_weight in moments.items():
         for key, tensor in of_weight.items():

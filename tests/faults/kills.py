@@ -55,6 +55,11 @@ def whole(folder: Path) -> str | None:
     return None
 
 
+def seen(folder: Path, look: Callable[[Path], object]) -> tuple[object, list[str]]:
+    """What is looked at in a folder, and the names of all files in it."""
+    return look(folder), sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
 def stopped(
     work: Callable[[Path], object], look: Callable[[Path], object], by: int = signal.SIGKILL
 ) -> trials.Fault:
@@ -62,15 +67,12 @@ def stopped(
     at in the end, and the names of all files, are to be as where nobody stops it."""
     known = []
 
-    def seen(folder: Path) -> tuple:
-        return look(folder), sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
-
     def fault(chance, folder: Path) -> str | None:
         if not known:
             with tempfile.TemporaryDirectory() as other:
                 started = time.perf_counter()
                 first = trials.forked(lambda: work(Path(other)))
-                known[:] = [time.perf_counter() - started, seen(Path(other))]
+                known[:] = [time.perf_counter() - started, seen(Path(other), look)]
                 assert first.status == 0, first.told
         seconds, expected = known
         after = chance.uniform(0, 1.1 * seconds)
@@ -84,7 +86,7 @@ def stopped(
         again = trials.forked(lambda: work(folder))
         if again.status:
             return f"the next start fails: {again.told[-300:]}"
-        found = seen(folder)
+        found = seen(folder, look)
         if found[1] != expected[1]:
             return f"files: {sorted(set(found[1]) ^ set(expected[1]))}"
         return None if found == expected else "another result"
