@@ -1,7 +1,8 @@
 """Damaged and hostile files at every door: one sentence, or what NumPy and Pillow read too; never a
 crash, never all the memory, never code that is run.
 
-Run ``python tests/faults/fuzz.py [--times 50]``: so many hundred files for each door.
+Run ``python tests/faults/fuzz.py [--times 50]``: so many hundred files for each door
+(fewer of MATLAB's).
 """
 
 import io
@@ -67,12 +68,12 @@ def little_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, resource.RLIM_INFINITY))
 
 
-def fuzzed(name: str, content: bytes, door: Door) -> trials.Fault:
-    """A fault: a hundred files like one that is whole, each read through a door, in a fork that may
+def fuzzed(name: str, content: bytes, door: Door, batch: int = BATCH) -> trials.Fault:
+    """A fault: so many files like one that is whole, each read through a door, in a fork that may
     take little memory."""
 
     def fault(chance, folder: Path) -> str | None:
-        seeds, path = [chance.random() for _ in range(BATCH)], folder / name
+        seeds, path = [chance.random() for _ in range(batch)], folder / name
 
         def work() -> None:
             little_memory()
@@ -96,7 +97,7 @@ def fuzzed(name: str, content: bytes, door: Door) -> trials.Fault:
         ended = trials.forked(work)
         return None if ended.status == 0 else f"exit {ended.status}: {ended.told[-500:]}"
 
-    fault.size = BATCH
+    fault.size = batch
     return fault
 
 
@@ -300,6 +301,7 @@ SEEDS = {
     "pictures.mat": (
         written(lambda file: scipy.io.savemat(file, {"images": STORED})),
         array(lambda path: scipy.io.loadmat(path)["images"]),
+        BATCH // 20,  # a process for each
     ),
     **{
         f"picture.{kind.lower()}": (pictured(kind), picture)

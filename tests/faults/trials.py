@@ -9,6 +9,7 @@ is imported by then, so that a trial takes hundredths of a second.
 import argparse
 import os
 import random
+import re
 import signal
 import sys
 import tempfile
@@ -90,7 +91,8 @@ def ended(child: int, told: int) -> Ended:
     _, status = os.waitpid(child, 0)
     with open(told, "rb") as file:
         file.seek(0)
-        words = file.read().decode(errors="replace").strip()
+        lines = re.split(r"[\r\n]", file.read().decode(errors="replace"))
+    words = "\n".join(line for line in lines if line.strip() and "%|" not in line)  # no bars
     return Ended(os.waitstatus_to_exitcode(status), words)
 
 
