@@ -4,6 +4,13 @@ Each command imports what it needs itself: nobody waits for PyTorch, or for nbco
 a typing error.
 """
 
+import os
+import signal
+
+if __name__ == "__main__":  # Ctrl-C ends what has not begun, without a word
+    for _which in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(_which, lambda *_: os._exit(130))
+
 import io
 import sys
 import traceback
@@ -16,6 +23,8 @@ from typer.core import TyperGroup
 
 from course_lib import sources
 
+STOPPED = 130  # as shells say that a program was interrupted
+
 
 class Commands(TyperGroup):
     """A mistake that the user can mend is one sentence; anything else is ours, and a traceback."""
@@ -23,13 +32,23 @@ class Commands(TyperGroup):
     def invoke(self, ctx: typer.Context):
         try:
             return super().invoke(ctx)
-        except Exception as error:
+        except BaseException as error:
+            if (interrupt := _interrupt(error)) is not None:
+                print(interrupt if interrupt.args else "Stopped.", file=sys.stderr)
+                raise SystemExit(STOPPED) from None
             if ctx.params["traceback"] or not _is_the_users(error):
                 raise
             raise SystemExit(f"Error: {error}") from None
 
 
-def _is_the_users(error: Exception) -> bool:
+def _interrupt(error: BaseException | None) -> KeyboardInterrupt | None:
+    """The Ctrl-C that an error comes from: in the midst of an import it may become another."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _is_the_users(error: BaseException) -> bool:
     if isinstance(error, ValueError):  # the course's own words, and not some library's surprise
         *_, (raised_in, _) = traceback.walk_tb(error.__traceback__)
         return (raised_in.f_globals.get("__package__") or "").partition(".")[0] == __package__
@@ -294,6 +313,9 @@ def _found(data: str) -> str:
 
 def main() -> None:
     """Run the command line."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed; whatever is opened next would take its place
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):  # a console's code page may lack σ, × and …
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -301,4 +323,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    for _which in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(_which, signal.default_int_handler)
     main()

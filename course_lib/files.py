@@ -2,7 +2,12 @@
 tensors that took long to make are kept."""
 
 import os
+import platform
+import re
+import shutil
 import sys
+import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,11 +15,17 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import psutil
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 
 if TYPE_CHECKING:  # whoever only writes notebooks does not wait for PyTorch
     from torch import Tensor
+
+HOST = re.sub(r"\W", "_", platform.node())[:40]  # process ids count on one computer
+PART = re.compile(r"\.(\w*)-(\d+)-[0-9a-f]{8}\.part")
+DAY = 86_400  # seconds
+_under_way: set[Path] = set()
 
 
 def data_folder() -> Path:
@@ -56,12 +67,39 @@ def check_writable(folder: Path) -> None:
         ) from error
 
 
+def check_place(path: Path) -> None:
+    """Refuse a place that no file can be written to, before much has been computed.
+
+    Parameters
+    ----------
+    path : Path
+        Of a file to make or replace.
+
+    Raises
+    ------
+    OSError
+        In one sentence.
+    """
+    check_writable(path.parent)
+    try:
+        is_folder = path.is_dir()
+    except OSError as error:  # a name that is too long, for example
+        raise type(error)(
+            f"'{path}' can be no file ({error.strerror or error}): choose another name."
+        ) from error
+    if is_folder:
+        raise IsADirectoryError(
+            f"'{path}' is a folder, but a file would be written there: choose another name."
+        )
+
+
 @contextmanager
 def written_beside(path: Path) -> Iterator[Path]:
     """Write a file beside its place and rename it once it is whole.
 
-    Whoever reads `path` finds the old file or the new one, never half of one. Two processes may
-    write at once; whichever is last stays.
+    Whoever reads `path` finds the old file or the new one, never half of one, even after a power
+    cut. Two processes may write at once; whichever is last stays. What a process that was killed
+    meanwhile left behind is cleared by the next one that writes to the folder.
 
     Parameters
     ----------
@@ -74,15 +112,54 @@ def written_beside(path: Path) -> Iterator[Path]:
         An empty file to write to instead. It is gone if the block raises.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    clear_parts(path.parent)
+    # A folder, so that what safetensors writes beside the file is cleared with it.
+    part = path.parent / f".{HOST}-{os.getpid()}-{uuid4().hex[:8]}.part"
+    _under_way.add(part)
     try:
+        part.mkdir()
+        beside = part / path.name
         beside.touch()
         usual_mode = beside.stat().st_mode
         yield beside
         beside.chmod(usual_mode)  # safetensors would let nobody but the owner read the file
+        _reach_the_disk(beside, os.O_RDWR)
         os.replace(beside, path)
+        with suppress(OSError):  # Windows opens no folders
+            _reach_the_disk(path.parent, os.O_RDONLY)
     finally:
-        beside.unlink(missing_ok=True)
+        shutil.rmtree(part, ignore_errors=True)
+        _under_way.discard(part)
+
+
+def _reach_the_disk(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def clear_parts(folder: Path) -> None:
+    """Delete what `written_beside` left in a folder when its process was killed.
+
+    Parameters
+    ----------
+    folder : Path
+        Where processes write that still run on this computer, or wrote on another one within a
+        day, their parts stay.
+    """
+    for part in folder.glob(".*.part"):
+        if (found := PART.fullmatch(part.name)) is None or part in _under_way:
+            continue
+        host, process = found[1], int(found[2])
+        with suppress(OSError):  # another one clears it too
+            if host != HOST:
+                dead = time.time() - part.stat().st_mtime > DAY
+            else:  # ours too: in a container, many have the same number
+                dead = process == os.getpid() or not psutil.pid_exists(process)
+            if dead:
+                shutil.rmtree(part, ignore_errors=True)
 
 
 @contextmanager
@@ -113,6 +190,41 @@ def one_at_a_time(path: Path) -> Iterator[None]:
         lock.release()
 
 
+@contextmanager
+def one_alone(folder: Path) -> Iterator[None]:
+    """Let one program at a time write to a folder; any other is refused.
+
+    Parameters
+    ----------
+    folder : Path
+        It is made if need be, and if nothing was put into it, it is gone again afterwards.
+
+    Raises
+    ------
+    BlockingIOError
+        In one sentence.
+    """
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = folder / ".lock"
+    lock = FileLock(beside)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise BlockingIOError(
+            f"Another program is writing to '{folder}': wait for its end, or choose another folder."
+        ) from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            beside.unlink()
+        lock.release()
+        with suppress(OSError):  # the first that is not empty
+            for place in new:
+                place.rmdir()
+
+
 def load_or_make(
     path: Path, made_by: str, make: Callable[[], "dict[str, Tensor]"]
 ) -> "dict[str, Tensor]":
@@ -140,25 +252,28 @@ def load_or_make(
     Raises
     ------
     OSError
-        If they cannot be written, in one sentence. Nothing half-written stays.
+        If nothing can be written to the folder, in one sentence, before they are made. Where the
+        disk is full afterwards they are handed back as they were made, with a warning.
     """
     if (tensors := _read(path, made_by)) is not None:
         return tensors
     from safetensors.torch import save_file
 
-    check_writable(path.parent)
+    check_place(path)
     with one_at_a_time(path):
         if (tensors := _read(path, made_by)) is not None:  # made meanwhile
             return tensors
         tensors = make()
-        with written_beside(path) as beside:
-            try:
+        try:
+            with written_beside(path) as beside:
                 save_file(tensors, beside, {"made_by": made_by})
-            except SafetensorError as error:  # of a full disk, for example
-                raise OSError(
-                    f"{path} could not be written ({error}): make room, or set the variable "
-                    "COURSE_DATA to a folder elsewhere."
-                ) from error
+        except (OSError, SafetensorError) as error:  # the second kind is of a full disk, too
+            warnings.warn(
+                f"{path} could not be written ({error}), and will be made anew the next time: make "
+                "room, or set the variable COURSE_DATA to a folder elsewhere.",
+                stacklevel=2,
+            )
+            return tensors
     return _read(path, made_by) or tensors
 
 

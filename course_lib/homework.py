@@ -19,6 +19,7 @@ from course_lib.models import (
     Wrapped,
     check_codes,
     check_pictures,
+    posterior_of,
     wrap,
 )
 from course_lib.objectives import Terms, posterior
@@ -109,7 +110,7 @@ class HomeworkVAE(FullyConnectedVAE):
         mean, log_variance = (
             head(seen).flatten(1).to(x.dtype) for head in (self.enc_out_1, self.enc_out_2)
         )
-        return Normal(mean, (log_variance / 2).exp(), validate_args=False)
+        return posterior_of(mean, log_variance)
 
     def decode(self, z: Tensor) -> Tensor:
         """Codes (B, latent_dim) to pictures (B, C, H, W)."""

@@ -8,15 +8,16 @@ from functools import partial
 from os.path import abspath, expanduser
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from course_lib import datasets, homework, latents, results, training
 from course_lib.datasets.loading import LOADERS
-from course_lib.files import check_writable, written_beside
+from course_lib.files import check_writable, one_alone, written_beside
 from course_lib.likelihoods import Bernoulli, OptimalGaussian
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE, load_weights
 from course_lib.objectives import WarmUp, elbo, squared_error
-from course_lib.training.checkpoints import check_ours
+from course_lib.training.checkpoints import check_fits, check_ours
 from course_lib.training.loop import content
 from course_lib.transforms import FaceTransform, face_transform
 
@@ -32,8 +33,18 @@ HIDDEN, LATENT = 1024, 64
 FITTED = 10_000  # codes that a density is fitted to
 CHECKED = 100  # pictures that are looked at whether they are black and white
 STATE, SETTINGS = "state.safetensors", "run.json"
-FILES = (STATE, SETTINGS, "history.json", "figures.json", "reconstructions.png", "samples.png")
+RESULTS = ("history.json", "figures.json", "reconstructions.png", "samples.png")
+FILES = (STATE, SETTINGS, *RESULTS)
 FORMAT = "course_lib run 1"
+SENSIBLE = {  # what a run was told, read back
+    "data": lambda told: isinstance(told, str),
+    "model": lambda told: told in ["vae", "ae", *HOMEWORK],
+    "hidden_dim": lambda told: type(told) is int and told > 0,
+    "latent_dim": lambda told: type(told) is int and told > 0,
+    "likelihood": lambda told: told in list(LIKELIHOODS),
+    "crop": lambda told: isinstance(told, bool),
+    "binarise": lambda told: isinstance(told, bool),
+}
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,7 @@ class Run:
     history : dict of lists of numbers
         As `training.State` has it.
     settings : dict
-        What the command was told.
+        What the command was told; ``finished`` is whether the run has come to its end.
     """
 
     model: nn.Module
@@ -88,10 +99,17 @@ def open(folder: str | Path) -> Run:
             f"There is no run in '{folder}': give a folder that python -m course_lib train wrote "
             "to, or train first."
         )
+    if wrong := [name for name, fits in SENSIBLE.items() if not fits(settings.get(name))]:
+        raise ValueError(
+            f"'{folder / SETTINGS}' is damaged: its {wrong[0]} is {settings.get(wrong[0])!r}. Put "
+            "a copy in its place, or train anew into another --folder."
+        )
     splits = _pictures(settings["data"], settings["binarise"])
     transform = _transform(splits.train, settings["crop"])
     sizes = (settings[name] for name in ("hidden_dim", "latent_dim", "likelihood"))
     build = _network(settings["model"], _seen(splits.train, transform), *sizes)
+    with torch.device("meta"):  # sizes that are not the run's may be too large for the memory
+        check_fits(folder / STATE, build())
     state = training.load(folder / STATE, build)
     kept, there = state.settings["training pictures"], content(splits.train)
     if kept != there:
@@ -132,8 +150,9 @@ def train(
         As `datasets.load` takes it. Which picture goes where, and which pixels `binarise` makes
         white, does not depend on `seed`.
     folder : path
-        It gets ``state.safetensors`` and ``run.json`` (after every epoch; `open` reads them),
-        ``history.json``, ``figures.json``, ``reconstructions.png`` and ``samples.png``.
+        It gets ``state.safetensors`` and ``run.json`` (after every epoch; `open` reads them), and
+        at the end ``history.json``, ``figures.json``, ``reconstructions.png`` and ``samples.png``.
+        No two runs may write to one at the same time.
     model : {"vae", "ae", "homework", "homework-fcn", "homework-cnn", "homework-vae"}
         A `FullyConnectedVAE`, or the same network as a plain autoencoder: its codes are the
         posterior's means, without noise or rate. Or the homework's autoencoder, or one of the
@@ -151,7 +170,7 @@ def train(
         Draw every pixel black or white, see `datasets.binarise`.
     resume : bool
         Go on with the run in the folder, which must be of the same settings, but for `lr` and
-        `batch_size`.
+        `batch_size`; where there is none yet, begin.
     start : path, optional
         A file of weights to start from, as `models.load_weights` takes it.
     nll_samples : int
@@ -169,6 +188,8 @@ def train(
         For settings, data or a folder that cannot be used.
     FloatingPointError
         If training diverges.
+    KeyboardInterrupt
+        If it is interrupted, in one sentence; what was trained is kept, to go on with.
     """
     objective = _objective(model, beta, warm_up, nll_samples)
     settings = {
@@ -188,41 +209,55 @@ def train(
         _check_black_and_white(transform(splits.train[:CHECKED]))
     build = _network(model, _seen(splits.train, transform), hidden_dim, latent_dim, likelihood)
 
-    def keep_settings(*_) -> None:  # not before there is a state to open with them
-        _write(folder / SETTINGS, json.dumps(settings, indent=1).encode())
+    def keep_settings(*_, finished: bool = False) -> None:
+        if not finished:  # results of fewer epochs would be taken for the run's
+            for name in RESULTS:
+                (folder / name).unlink(missing_ok=True)
+        told = settings | {"finished": finished}
+        _write(folder / SETTINGS, json.dumps(told, indent=1).encode())
 
-    state = training.fit(
-        build if start is None else lambda: load_weights(start, build()),
-        objective,
-        splits,
-        epochs=epochs,
-        batch_size=batch_size,
-        lr=lr,
-        seed=seed,
-        device=device,
-        transform=transform,
-        resume_from=folder / STATE if resume else None,
-        checkpoint=folder / STATE,
-        on_epoch=keep_settings,
-    )
-    keep_settings()
-    _write(folder / "history.json", json.dumps(state.history, indent=1, allow_nan=False).encode())
-    sheet = results.reconstructions(state.model, splits.test, transform)
-    _write(folder / "reconstructions.png", sheet.png())
-    codes = (
-        None
-        if model in WITH_PRIOR
-        else latents.encode(state.model, splits.train[:FITTED], transform)
-    )
-    sheet = results.samples(state.model, codes, seed)
-    _write(folder / "samples.png", sheet.png())
-    measured = {}
-    for name in ("validation", "test"):
-        images = getattr(splits, name)
-        measured[name] = results.measure(state.model, objective, images, transform, nll_samples)
-        measured[name]["mean_mse"] = results.mean_picture_error(splits.train, images, transform)
-    _write(folder / "figures.json", json.dumps(measured, indent=1, allow_nan=False).encode())
+    with one_alone(folder):
+        _check_folder(folder, resume)  # again: another program may have been quicker
+        state = training.fit(
+            build if start is None else lambda: load_weights(start, build()),
+            objective,
+            splits,
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr,
+            seed=seed,
+            device=device,
+            transform=transform,
+            resume_from=folder / STATE if (folder / STATE).exists() else None,
+            checkpoint=folder / STATE,
+            on_epoch=keep_settings,
+        )
+        if (done := len(state.history.get("epoch", []))) < epochs:
+            keep_settings()
+            raise KeyboardInterrupt(
+                f"Stopped after {done} of {epochs} passes, at step {state.step}: the run in "
+                f"'{folder}' is not finished; the same command with --resume goes on."
+            )
+        history = json.dumps(state.history, indent=1, allow_nan=False)
+        _write(folder / "history.json", history.encode())
+        _write_sheets(folder, state.model, splits, transform, model in WITH_PRIOR, seed)
+        measured = {}
+        for name in ("validation", "test"):
+            images = getattr(splits, name)
+            measured[name] = results.measure(state.model, objective, images, transform, nll_samples)
+            measured[name]["mean_mse"] = results.mean_picture_error(splits.train, images, transform)
+        figures = json.dumps(measured, indent=1, allow_nan=False)
+        _write(folder / "figures.json", figures.encode())
+        keep_settings(finished=True)
     return measured
+
+
+def _write_sheets(folder, network, splits, transform, has_prior: bool, seed: int) -> None:
+    sheet = results.reconstructions(network, splits.test, transform)
+    _write(folder / "reconstructions.png", sheet.png())
+    codes = None if has_prior else latents.encode(network, splits.train[:FITTED], transform)
+    sheet = results.samples(network, codes, seed)
+    _write(folder / "samples.png", sheet.png())
 
 
 def default_folder(data: str, model: str) -> Path:
@@ -259,10 +294,10 @@ def _network(
 def _check_folder(folder: Path, resume: bool) -> None:
     """Refuse a folder that cannot be written to, or has something in it that would be replaced."""
     check_writable(folder)
-    if resume:
-        return
     check_ours(folder / STATE)
     if (folder / STATE).exists():
+        if resume:
+            return
         raise FileExistsError(
             f"There is a run in '{folder}' already: add --resume to go on with it, choose another "
             "--folder, or delete this one."
@@ -279,7 +314,7 @@ def _settings(folder: Path) -> dict | None:
     """What a run's command was told; None if there is no file of ours that says so."""
     try:
         settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     ours = isinstance(settings, dict) and settings.get("format") == FORMAT
     return settings if ours else None

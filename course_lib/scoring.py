@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from course_lib import datasets, evaluation, latents, plots, results, runs
 from course_lib.datasets import photographs
 from course_lib.datasets.loading import SIZE
-from course_lib.datasets.npy import MappedImages
+from course_lib.datasets.npy import UNREADABLE, MappedImages
 from course_lib.files import check_writable, written_beside
 from course_lib.models import code
 from course_lib.objectives import elbo
@@ -186,19 +186,23 @@ def _check_all_are_there(data: str, count: int) -> None:
 
 def _labels(path: Path, count: int) -> Tensor:
     """0 and 1, as many as there are pictures."""
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file '{path}' of labels: correct the path.")
     if path.suffix == ".npy":
         try:
             labels = np.load(path, allow_pickle=False).ravel()
-        except (ValueError, EOFError) as error:
+        except UNREADABLE as error:
             raise ValueError(f"'{path}' is no .npy of labels: save them anew.") from error
     else:
-        lines = [line.split(",")[-1].strip() for line in path.read_text("utf-8").splitlines()]
+        lines = [
+            line.split(",")[-1].strip() for line in path.read_text("utf-8", "replace").splitlines()
+        ]
         lines = [line for line in lines if line]
         heading = not lines[:1] or not lines[0].replace(".", "", 1).isdigit()
         labels = np.array(lines[heading:])
     try:
         labels = labels.astype(float)
-    except ValueError:
+    except (ValueError, TypeError):
         labels = np.empty(0)
     if len(labels) != count or not np.isin(labels, (0, 1)).all() or len(set(labels)) < 2:
         raise ValueError(

@@ -26,6 +26,8 @@ def find(name_or_path: str | os.PathLike) -> str | Path:
     ------
     FileNotFoundError
         If there is nothing of that name, or no name; close names are suggested.
+    ValueError
+        If it is neither a file nor a folder: a pipe might never end.
     """
     text = os.fspath(name_or_path)
     if not text.strip(" \"'"):
@@ -41,9 +43,14 @@ def find(name_or_path: str | os.PathLike) -> str | Path:
         if text in SETS:
             return text
         path = Path(text).expanduser()
-    if _is_there(path):
-        return path
-    raise FileNotFoundError(_missing(path))
+    if not _is_there(path):
+        raise FileNotFoundError(_missing(path))
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError(
+            f"'{path}' is a pipe or a device, but a file or a folder was expected: write what "
+            "comes from it to a file, and give that."
+        )
+    return path
 
 
 def _is_there(path: Path) -> bool:

@@ -2,8 +2,6 @@
 
 import socket
 import threading
-import time
-import warnings
 from functools import partial
 
 import numpy as np
@@ -500,13 +498,28 @@ def test_without_network_a_download_fails_in_one_sentence(name, tmp_path, monkey
         raise socket.gaierror("Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", offline)
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # scikit-learn warns before each new attempt
-        with pytest.raises(FileNotFoundError, match=f"'{name}'.*connect to the inter") as caught:
-            datasets.load(name, root=tmp_path)
+    with pytest.raises(FileNotFoundError, match=f"'{name}'.*connect to the inter") as caught:
+        datasets.load(name, root=tmp_path)
     assert "\n" not in str(caught.value) and str(caught.value).endswith(".")
     assert not list(tmp_path.glob("*.safetensors"))
+
+
+@pytest.mark.parametrize("name", ["lfw", "celeba", "mnist", "fashion-mnist"])
+def test_a_network_that_says_nothing_is_given_up(name, tmp_path, monkeypatch):
+    """As where packets are dropped; the libraries that download are not even asked."""
+    ended = threading.Event()
+
+    def silent(*args, **kwargs):
+        ended.wait()
+        raise socket.gaierror("Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    monkeypatch.setattr(sets, "PATIENCE", 0.05)
+    try:
+        with pytest.raises(FileNotFoundError, match=r"no answer within 0.05 s.*connect to the"):
+            datasets.load(name, root=tmp_path)
+    finally:
+        ended.set()
 
 
 def test_a_resized_set_is_what_the_transform_shows():

@@ -972,3 +972,16 @@ def test_an_explorer_takes_runs_and_lists():
     assert len(explorer.x) == len(data.test) and explorer.atlases
     strip = interpolation_strip(state.model, COLOUR[0], COLOUR[1])
     assert strip is not None
+
+
+def test_a_mat_whose_kind_of_numbers_is_damaged_does_not_end_the_process(tmp_path):
+    """SciPy looks it up in a table without a look at how long that is."""
+    path = tmp_path / "mine.mat"
+    scipy.io.savemat(path, {"images": COLOUR})
+    content = bytearray(path.read_bytes())
+    place = content.index(b"images") + 8  # its name is padded to 8 bytes; 2 is uint8
+    assert content[place] == 2
+    content[place + 1] = 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"is damaged or cut short.*SciPy cannot read images"):
+        datasets.load(path)

@@ -146,6 +146,39 @@ def test_an_impossible_choice_of_the_view_is_put_back(make):
     assert explorer._message == ""
 
 
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"models": None},
+        {"edits": 5},
+        {"edits": [[float("inf"), 1]]},
+        {"moves": {"AE": None}},
+        {"directions": [[None]]},
+        {"shift": "much"},
+        {"shift": 10**400},
+        {"elements": {}},
+        {"image": None},
+    ],
+)
+def test_whatever_else_a_view_may_send_is_put_back(make, foreign):
+    explorer = make()
+    good = explorer.state.choice
+    explorer.set_state({"_choice": good | foreign})
+    assert explorer._choice == explorer.state.choice == good
+    assert explorer._message and "\n" not in explorer._message
+    explorer.set_state({"_choice": good | {"image": 1}})
+    assert explorer.state.image == 1 and explorer._message == ""
+
+
+def test_the_largest_numbers_can_still_be_decoded(make):
+    explorer = make()
+    explorer.state.shift = explorer.state.scale = explorer.state.noise = 1e6
+    explorer.state.noise_seed = 2**32 - 1
+    for origin in ("image", "prior"):
+        explorer.state.origin, explorer.state.draw = origin, 2**32 - 1
+        assert all(one.edited.isfinite().all() for one in explorer.seen.values())
+
+
 def test_plain_widgets_move_the_explorer_and_follow_it(make):
     explorer = make()
     slider, face = w.FloatSlider(min=-1, max=1, step=0.05), w.Dropdown(options=range(4))

@@ -274,3 +274,19 @@ def test_what_cannot_be_halved_three_times_is_refused(shape):
 
 def seed(number):
     return torch.Generator().manual_seed(number)
+
+
+@pytest.mark.parametrize("log_variance", [-79.0, -100.0, -1e4, float("-inf")])
+def test_a_variance_of_next_to_nothing_has_a_finite_loss_and_gradient(log_variance):
+    for kind in (partial(FullyConnectedVAE, (1, 2, 3), 5), partial(LinearVAE, (1, 2, 3))):
+        model = kind(4, likelihood=Gaussian(0.3))
+        with torch.no_grad():
+            if isinstance(model, LinearVAE):
+                model.log_variance.fill_(log_variance)
+            else:
+                model.encoder[-1].bias[4:] = log_variance
+        for kl in ("analytic", "monte-carlo"):
+            loss = elbo(model, torch.rand(7, 1, 2, 3), kl=kl).loss
+            loss.sum().backward()
+            assert loss.isfinite().all()
+            assert all(w.grad.isfinite().all() for w in model.parameters()), kl

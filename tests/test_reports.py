@@ -1,6 +1,7 @@
 """A report: what belongs into it and what the student added, and nothing else."""
 
 import re
+from html.parser import HTMLParser
 
 import nbformat
 import pytest
@@ -62,6 +63,45 @@ def test_a_formula_needs_no_network(notebook, tmp_path, page, monkeypatch):
     page.goto(report.as_uri())
     page.locator("mjx-container svg").wait_for()
     assert asked == [report.as_uri()]
+
+
+def test_a_files_name_and_a_pictures_description_are_words(notebook, tmp_path, monkeypatch):
+    hostile = "<img src=x onerror=alert(1)> & \"'"
+    monkeypatch.setattr(browser, "find", lambda: None)
+    content = nbformat.read(notebook, 4)
+    del content.cells[0]
+    content.cells[2].outputs[0].metadata["image/png"] = {"alt": hostile}
+    content.cells[2].outputs[1].text = hostile
+    named = tmp_path / f"{hostile}.ipynb"
+    nbformat.write(content, named)
+    [page] = reports.report(named, tmp_path / "out")
+    read = Page(page.read_text("utf-8"))
+    assert read.title == read.heading == hostile
+    assert [dict(image).get("alt") for image in read.images] == [hostile]
+
+
+class Page(HTMLParser):
+    """What a browser reads in a page."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.title = self.heading = self._in = ""
+        self.images = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        self._in = tag
+        if tag == "img":
+            self.images.append(attributes)
+
+    def handle_data(self, data):
+        if self._in == "title":
+            self.title += data
+        if self._in == "h1":
+            self.heading += data
+
+    def handle_endtag(self, tag):
+        self._in = ""
 
 
 def test_a_browser_prints_it(notebook, tmp_path, chromium_path, monkeypatch):

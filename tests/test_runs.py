@@ -1,8 +1,10 @@
 """``python -m course_lib train``: what a run leaves, how it resumes, what it refuses."""
 
 import json
+import os
 import re
 import shutil
+import signal
 import sys
 from functools import partial
 from pathlib import Path
@@ -12,11 +14,11 @@ import pytest
 import torch
 from PIL import Image
 
-from course_lib import __main__, datasets, evaluation, homework, results, runs, training
+from course_lib import __main__, datasets, evaluation, files, homework, results, runs, training
 from course_lib.likelihoods import Bernoulli
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
 from course_lib.objectives import WarmUp
-from course_lib.training.checkpoints import load
+from course_lib.training.checkpoints import State, load
 from course_lib.training.fingerprint import fingerprint
 from course_lib.transforms import face_transform
 
@@ -155,6 +157,54 @@ def test_a_run_that_stopped_early_goes_on_as_if_it_had_not(finished, photos, tmp
     assert (folder / "figures.json").read_bytes() == (tmp_path / "figures.json").read_bytes()
 
 
+def test_one_command_with_resume_begins_goes_on_and_ends(finished, photos, tmp_path):
+    """As a loop types it that starts a run again whenever its machine was taken away."""
+    kind, folder, _ = finished
+    for epochs in (1, 3, 3):
+        run(photos, tmp_path / "run", "--resume", **{"--model": kind, "--epochs": epochs})
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == FILES
+    again = tmp_path / "run" / "figures.json"
+    assert again.read_bytes() == (folder / "figures.json").read_bytes()
+
+
+@pytest.mark.parametrize(("before", "step"), [(0, 2), (0, 4), (1, 6)])  # an epoch has 4
+def test_an_interrupted_run_says_so_and_leaves_no_results(
+    before, step, finished, photos, tmp_path, capfd
+):
+    kind, folder, _ = finished
+    options = SMALL | {"--data": photos, "--folder": tmp_path, "--model": kind}
+    if before:
+        run(photos, tmp_path, **{"--model": kind, "--epochs": before})
+    add = State.add
+
+    def interrupting_add(state, terms):
+        add(state, terms)
+        if state.step == step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(State, "add", interrupting_add)
+        assert train("--resume", **options) == 130
+    told = capfd.readouterr().err.strip().splitlines()[-1]
+    assert told.startswith(f"Stopped after {step // 4} of 3 passes, at step {step}: ")
+    assert told.endswith("--resume goes on.") and str(tmp_path) in told
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["run.json", "state.safetensors"]
+    assert runs.open(tmp_path).settings["finished"] is False
+    assert train("--resume", **options) == 0
+    assert (folder / "figures.json").read_bytes() == (tmp_path / "figures.json").read_bytes()
+    assert runs.open(tmp_path).settings["finished"] is True
+
+
+def test_a_second_run_into_one_folder_is_refused_while_the_first_goes_on(photos, tmp_path):
+    options = SMALL | {"--data": photos, "--folder": tmp_path / "run"}
+    for flags in ([], ["--resume"]):
+        with files.one_alone(tmp_path / "run"):
+            message = train(*flags, **options)
+        assert message.startswith("Error: Another program is writing to") and "\n" not in message
+        assert list(tmp_path.iterdir()) == []
+
+
 def test_warm_up_and_beta_reach_the_objective(photos, tmp_path):
     state = run(photos, tmp_path, **{"--beta": 0.5, "--warm-up": 7})
     assert state.settings["objective"] == f"WarmUp {fingerprint(WarmUp(7, 0.5))}"
@@ -228,7 +278,6 @@ MISTAKES = {
     "no weights": ({"--from": "gone.pt"}, [], "There is no file gone.pt"),
     "a folder that is a file": ({"--folder": "few.npy"}, [], "Nothing can be written to 'few.npy'"),
     "a folder in a file": ({"--folder": "few.npy/a/b"}, [], "Nothing can be written to 'few.npy/a"),
-    "nothing to resume": ({}, ["--resume"], "train first"),
     "no step": ({"--lr": 0}, [], "lr=0.0, but it must be positive"),
     "diverging": ({"--lr": 1e30}, [], "try a smaller lr"),
     "no such device": ({"--device": "toaster"}, [], "There is no device 'toaster' here"),
@@ -390,6 +439,29 @@ def test_a_folder_without_a_run_is_told(content, tmp_path):
     if content:
         (tmp_path / "run.json").write_text(content)
     with pytest.raises(FileNotFoundError, match="There is no run in"):
+        runs.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("data", None),
+        ("model", "gan"),
+        ("hidden_dim", 10**12),
+        ("hidden_dim", 8),
+        ("latent_dim", "4"),
+        ("latent_dim", -4),
+        ("likelihood", ["optimal"]),
+        ("crop", 1),
+        ("binarise", None),
+    ],
+)
+def test_damaged_settings_of_a_run_are_a_sentence(name, told, finished, tmp_path):
+    _, folder, _ = finished
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    settings = json.loads((tmp_path / "run.json").read_text()) | {name: told}
+    (tmp_path / "run.json").write_text(json.dumps(settings))
+    with pytest.raises(ValueError, match=r"(is damaged: its|weights of another model).*\.$"):
         runs.open(tmp_path)
 
 

@@ -558,7 +558,7 @@ def fit_another():
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (lambda path: path.write_bytes(path.read_bytes()[:-100]), "not a whole safetensors file"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-100]), "is damaged: its checksum"),
         (lambda path: training.save(fit_another(), path), r"different .*model \(there"),
     ],
     ids=["truncated", "another model"],
@@ -654,7 +654,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_the_last_epoch(tmp_path, monkeypat
     path = tmp_path / "state.safetensors"
     fit(epochs=1, checkpoint=path)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checkpoints, "save_file", lambda *_: (_ for _ in ()).throw(error))
+        patch.setattr(checkpoints.checksum, "save_file", lambda *_: (_ for _ in ()).throw(error))
         with pytest.raises(
             OSError, match=r"after step 14 could not be written.*No space left.*\.$"
         ):
@@ -807,11 +807,27 @@ def test_an_interrupt_while_the_loss_is_nan_keeps_the_good_state(tmp_path):
         ({"batch_size": -1}, "batch_size=-1"),
         ({"lr": float("nan")}, "lr=nan"),
         ({"device": "toaster"}, "no device 'toaster'"),
+        ({"precision": "16-true"}, "precision='16-true', but on cpu one of 32-true, bf16-mixed is"),
+        ({"precision": "bf16-true"}, "bf16-true"),
+        ({"precision": "64-true"}, "64-true"),
+        ({"precision": "16-mixed"}, "precision='16-mixed', but on cpu"),
     ],
 )
 def test_impossible_settings(changes, words):
     with pytest.raises(ValueError, match=words):
         fit(**changes)
+
+
+def test_half_precision_trains_and_has_losses_of_32_bits():
+    state = fit(epochs=2, precision="bf16-mixed")
+    assert state.settings["precision"] == "bf16-mixed"
+    assert state.history["train_loss"] != fit(epochs=2).history["train_loss"]
+    assert {weights.dtype for weights in state.model.state_dict().values()} == {torch.float32}
+
+
+def test_a_clock_that_stands_still_is_no_obstacle(monkeypatch):
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: 5.0)
+    assert_same_run(fit(epochs=1), fit(epochs=1))
 
 
 def test_empty_data():

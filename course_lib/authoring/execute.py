@@ -1,7 +1,10 @@
 """Run notebooks from top to bottom and clean them, ready to be committed."""
 
+import asyncio
 import os
 import re
+import signal
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -39,6 +42,21 @@ class Client(NotebookClient):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.widget_registry["@jupyter-widgets/output"]["OutputModel"] = HeardOutput
+        self.stopped = False
+
+    async def async_start_new_kernel(self, **kwargs) -> None:
+        """Start it, and from then on take Ctrl-C and SIGTERM: the cell under way is given up, and
+        the kernel is ended as always. nbclient would end the kernel alone, and wait for it."""
+        loop, running = asyncio.get_running_loop(), asyncio.current_task()
+
+        def stop() -> None:
+            self.stopped, self.shutdown_kernel = True, "immediate"  # else it tells of its end
+            running.cancel()
+
+        with suppress(RuntimeError):  # not in the main thread, or on Windows
+            for which in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(which, stop)
+        await super().async_start_new_kernel(**kwargs)
 
 
 class NotebookError(ValueError):
@@ -101,6 +119,8 @@ def execute(path: str | os.PathLike, *, timeout: int = 600) -> None:
         If there is no such notebook.
     NotebookError
         If a cell raises, takes too long or ends the kernel, or the file is no notebook.
+    KeyboardInterrupt
+        If it is interrupted, in one sentence.
     """
     path = Path(path)
     notebook = read(path)
@@ -126,7 +146,11 @@ def execute(path: str | os.PathLike, *, timeout: int = 600) -> None:
             client.execute(env=os.environ | {"COURSE_PROGRESS": progress})
     except CellExecutionError as error:
         what = f"raised {error.ename}: {error.evalue}"
-    except DeadKernelError:
+    except (DeadKernelError, asyncio.CancelledError):
+        if client.stopped:
+            raise KeyboardInterrupt(
+                f"{path.name}: stopped in cell {running + 1}; nothing was written."
+            ) from None
         what = "ended the kernel"
     except CellControlSignal:
         what = f"took longer than {timeout} s"

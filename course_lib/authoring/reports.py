@@ -1,5 +1,6 @@
 """A student's notebook as a report to hand in."""
 
+from html import escape
 from pathlib import Path
 
 from nbconvert import HTMLExporter
@@ -74,8 +75,9 @@ def report(path: Path, folder: Path) -> list[Path]:
             "notebook, save it, and make the report again."
         )
     headings = (line for cell in notebook.cells for line in cell.source.splitlines())
-    title = next((line[2:] for line in headings if line.startswith("# ")), path.stem)
-    notebook.cells = [new_markdown_cell(f"# {title}"), *cells]
+    title = next((line[2:] for line in headings if line.startswith("# ")), None)
+    heading = escape(path.stem) if title is None else title  # a file's name is no Markdown
+    notebook.cells = [new_markdown_cell(f"# {heading}"), *cells]
     exporter = HTMLExporter(
         template_name="report",
         extra_template_basedirs=[str(TEMPLATES)],
@@ -84,7 +86,7 @@ def report(path: Path, folder: Path) -> list[Path]:
         exclude_input_prompt=True,
         exclude_output_prompt=True,
     )
-    resources = {"metadata": {"name": title, "path": str(path.parent)}}
+    resources = {"metadata": {"name": title or path.stem, "path": str(path.parent)}}
     if any("$" in cell.source or r"\(" in cell.source for cell in cells if _is_text(cell)):
         resources["mathjax"] = (ASSETS / "mathjax" / "tex-svg-full.js").read_text("utf-8")
     html, _ = exporter.from_notebook_node(notebook, resources=resources)

@@ -1,13 +1,18 @@
 """Arrays in files, `.npy`, `.npz` and `.mat`: opened without running anything, or refused."""
 
+import math
+import subprocess
+import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import psutil
 
 from course_lib.datasets.axes import WANTED, Source
+from course_lib.datasets.npy import MappedArray, damaged
 
 # What files that hold no array begin with, what they are, and what to do.
 FOREIGN = {
@@ -29,6 +34,9 @@ FOREIGN = {
         "open it where you trust it, and numpy.save the array",
     ),
 }
+# Of a number, by MATLAB's names of the kinds that pictures can be made of.
+BYTES = {"logical": 1, "single": 4, "double": 8}
+BYTES |= {f"{sign}int{8 * n}": n for sign in ("", "u") for n in (1, 2, 4, 8)}
 TORCH = "a file of torch.save", "pass what it holds, datasets.load(torch.load({path!r}))"
 PACKED = ("a zip archive that holds no array", "unpack it, and give the path of the folder")
 TAR = ("a tar archive", "unpack it, and give the path of what is inside")
@@ -58,8 +66,7 @@ def open_array(path: Path, key: str | None = None) -> tuple[Source, str]:
     """
     start = _first_bytes(path)
     if start.startswith(b"\x93NUMPY"):
-        _map(path)
-        return (lambda: _map(path)), "C"
+        return MappedArray(path), "C"
     if start.startswith(b"PK"):
         array = _from_npz(path, key)
     elif start.startswith(b"MATLAB 5.0") or (path.suffix == ".mat" and _is_matlab(path)):
@@ -81,67 +88,55 @@ def _first_bytes(path: Path) -> bytes:
         return file.read(512)
 
 
-def _map(path: Path) -> np.ndarray:
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    """One sentence for whatever the readers of zip archives, NumPy's and SciPy's raise: what the
+    file's bytes lead them to."""
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, SyntaxError, TypeError, OverflowError) as error:
-        raise _damaged(path, error) from error
-    return array
-
-
-def _damaged(path: Path, error: Exception) -> ValueError:
-    if "object" in str(error).lower() or "pickle" in str(error).lower():
-        return ValueError(
-            f"'{path}' holds pickled Python objects, which can run code when opened, but {WANTED}, "
-            "were expected: where you made it, numpy.save a plain array (numpy.stack of equally "
-            "large pictures)."
-        )
-    return ValueError(
-        f"'{path}' is damaged or cut short, where {WANTED}, were expected "
-        f"({_one_line(error)}): copy, download or save the file again."
-    )
+        yield
+    except Exception as error:
+        if isinstance(error, ValueError) and str(path) in str(error):  # our own
+            raise
+        raise damaged(path, error) from error
 
 
 def _from_npz(path: Path, key: str | None) -> np.ndarray:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            sizes = {i.filename.removesuffix(".npy"): i.file_size for i in archive.infolist()}
-    except (zipfile.BadZipFile, OSError) as error:
-        raise _damaged(path, error) from error
-    if any(name.endswith("data.pkl") for name in names):
-        raise _refused(path, TORCH[0], TORCH[1].format(path=str(path)))
-    if not any(name.endswith(".npy") for name in names):
-        raise _refused(path, *PACKED)
-    with np.load(path, allow_pickle=False) as arrays:
-        try:
-            shapes = {name: _shape(arrays, name) for name in arrays.files}
-            chosen = _choose(path, shapes, key)
-            free = psutil.virtual_memory().available
-            if sizes.get(chosen, 0) > free:
-                raise MemoryError(f"{sizes[chosen]:,} bytes unpacked, but {free:,} are free")
-            return arrays[chosen]
-        except MemoryError as error:
-            raise ValueError(
-                f"'{path}' does not fit into memory ({_one_line(error)}): unpack it, for a .npy "
-                "stays on disk, and give the path of that."
-            ) from error
-        except (zipfile.BadZipFile, zipfile.zlib.error, EOFError, OSError) as error:
-            raise _damaged(path, error) from error
-        except ValueError as error:
-            if str(path) in str(error):
-                raise
-            raise _damaged(path, error) from error
+    with _damage_told(path), np.load(path, allow_pickle=False) as arrays:
+        names = arrays.zip.namelist()
+        if any(name.endswith("data.pkl") for name in names):
+            raise _refused(path, TORCH[0], TORCH[1].format(path=str(path)))
+        if not any(name.endswith(".npy") for name in names):
+            raise _refused(path, *PACKED)
+        shapes, sizes = {}, {}
+        for name in arrays.files:
+            shapes[name], sizes[name] = _header(
+                arrays.zip, name if name in names else f"{name}.npy"
+            )
+        chosen = _choose(path, shapes, key)
+        _check_memory(path, sizes[chosen])
+        return arrays[chosen]
 
 
-def _shape(arrays: np.lib.npyio.NpzFile, name: str) -> tuple[int, ...]:
-    """The shape of a member, from its header alone."""
-    with arrays.zip.open(name if name in arrays.zip.namelist() else f"{name}.npy") as member:
+def _header(archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], int]:
+    """The shape of a member and its size in bytes, both as its header says."""
+    with archive.open(name) as member:
         version = np.lib.format.read_magic(member)
         read = np.lib.format.read_array_header_1_0
         if version != (1, 0):
             read = np.lib.format.read_array_header_2_0
-        return read(member)[0]
+        shape, _, dtype = read(member)
+    size = math.prod(shape) * dtype.itemsize
+    if size > archive.getinfo(name).file_size and not dtype.hasobject:
+        raise ValueError(f"{name} is shorter than its header says")
+    return shape, size
+
+
+def _check_memory(path: Path, size: int) -> None:
+    if size > (free := psutil.virtual_memory().available):
+        raise ValueError(
+            f"'{path}' does not fit into memory ({size:,} bytes unpacked, but {free:,} are free): "
+            "unpack it and numpy.save the array, for a .npy stays on disk, and give its path."
+        )
 
 
 def _is_matlab(path: Path) -> bool:
@@ -159,23 +154,26 @@ def _is_matlab(path: Path) -> bool:
 def _from_mat(path: Path, key: str | None) -> np.ndarray:
     from scipy.io import matlab
 
-    try:
-        numeric = "int uint single double logical"
-        shapes = {
-            name: shape
-            for name, shape, kind in matlab.whosmat(path)
-            if kind.rstrip("0123456789") in numeric.split()
-        }
-        chosen = _choose(path, shapes, key)
-        return matlab.loadmat(path, variable_names=[chosen])[chosen]
-    except NotImplementedError:
-        raise _foreign(path, b"\x89HDF") from None
-    except ValueError as error:
-        if str(path) in str(error):
-            raise
-        raise _damaged(path, error) from error
-    except (OSError, EOFError, TypeError, MemoryError, KeyError) as error:
-        raise _damaged(path, error) from error
+    with _damage_told(path):
+        try:
+            found = {name: (shape, kind) for name, shape, kind in matlab.whosmat(path)}
+            shapes = {name: shape for name, (shape, kind) in found.items() if kind in BYTES}
+            chosen = _choose(path, shapes, key)
+            shape, kind = found[chosen]
+            _check_memory(path, math.prod(shape) * BYTES[kind])
+            _check_matlab(path, chosen)
+            return matlab.loadmat(path, variable_names=[chosen])[chosen]
+        except NotImplementedError:
+            raise _foreign(path, b"\x89HDF") from None
+
+
+def _check_matlab(path: Path, name: str) -> None:
+    """Read an array in a process of its own first: SciPy's reader ends its process where an array's
+    kind of numbers is damaged."""
+    read = "import scipy.io, sys; scipy.io.loadmat(sys.argv[1], variable_names=[sys.argv[2]])"
+    tried = subprocess.run([sys.executable, "-c", read, path, name], stderr=subprocess.DEVNULL)
+    if tried.returncode < 0 or tried.returncode > 255:  # by a signal; or Windows' way to say so
+        raise ValueError(f"SciPy cannot read {name}")
 
 
 def _choose(path: Path, shapes: Mapping[str, tuple[int, ...]], key: str | None) -> str:
@@ -213,7 +211,3 @@ def _foreign(path: Path, start: bytes) -> ValueError:
 
 def _refused(path: Path, what: str, fix: str) -> ValueError:
     return ValueError(f"'{path}' is {what}, but {WANTED}, were expected: {fix}.")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")[:200] or type(error).__name__

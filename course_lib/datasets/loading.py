@@ -227,19 +227,12 @@ def _from_array_file(path: Path, root: Path, size, key, shape) -> tuple:
 
 
 def _kept(place: Path, recipe: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Tensors as `load_or_make` has them; where they cannot be kept, as they were made."""
-    made = {}
-
-    def once() -> dict[str, Tensor]:
-        made.update(make())
-        return made
-
+    """Tensors as `load_or_make` has them; where they cannot be kept, as they are made."""
     try:
-        return load_or_make(place, recipe, once)
-    except OSError as error:  # a full disk, or a folder that is only to be read
-        made = made or make()
+        return load_or_make(place, recipe, make)
+    except OSError as error:  # a folder that is only to be read
         warnings.warn(f"The pictures are read anew each time, for: {error}", stacklevel=2)
-        return made
+        return make()
 
 
 def _cache(path: Path, root: Path, files: list[Path], *settings) -> tuple[Path, str]:

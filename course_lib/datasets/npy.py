@@ -1,18 +1,71 @@
-"""Pictures of a `.npy` file that stay on disk until they are looked at."""
+"""A `.npy` file that stays on disk until it is looked at, and may not change meanwhile."""
 
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from course_lib.datasets.axes import WANTED
+
+# What NumPy raises for what a file's first bytes lead it to.
+UNREADABLE = (
+    ValueError, EOFError, SyntaxError, TokenError, TypeError, OverflowError, RecursionError,
+    MemoryError,
+)  # fmt: skip
+
+
+class MappedArray:
+    """The array in a `.npy`; each call maps the file anew, so that the pages that were read do not
+    pile up in the process.
+
+    Parameters
+    ----------
+    path : path
+
+    Raises
+    ------
+    ValueError
+        In one sentence: if the file holds no array, or more than one, is damaged, or, at a call, is
+        no longer the one that was opened. To read it all the same would give other pictures, or end
+        the process.
+    """
+
+    def __init__(self, path: Path):
+        self.path, self.opened = path, None
+        self.opened = self.state
+        self()
+
+    @property
+    def state(self) -> tuple[int, int]:
+        """The file's size and when it was last changed, which stand for its content."""
+        file = self.path.stat()
+        return file.st_size, file.st_mtime_ns
+
+    def __call__(self) -> np.memmap:
+        if self.state != self.opened:
+            raise ValueError(
+                f"'{self.path}' has changed since it was opened, so that what was found out about "
+                "its pictures no longer holds: load it again."
+            )
+        try:
+            array = np.load(self.path, mmap_mode="r", allow_pickle=False)
+        except UNREADABLE as error:
+            raise damaged(self.path, error) from error
+        size, _ = self.opened
+        if (more := size - array.offset - array.nbytes) > 0:
+            raise damaged(
+                self.path, ValueError(f"it is {more:,} bytes longer than its header says")
+            )
+        return array
 
 
 class MappedImages:
     """Pictures that stay on disk until they are indexed.
 
     Behaves like a uint8 tensor of shape (n, C, H, W) under ``len`` and indexing with an integer,
-    a slice or an index tensor; what comes out is an ordinary tensor. Every read opens the memory
-    map anew and lets it go, so the pages that were read do not pile up in the process.
+    a slice or an index tensor; what comes out is an ordinary tensor.
 
     Parameters
     ----------
@@ -20,14 +73,19 @@ class MappedImages:
         A `.npy` of uint8, shape (N, H, W, 3), (N, H, W, 1) or (N, H, W).
     rows : Tensor of int64, shape (n,)
         Which pictures of the file, in which order. This index is all that is held in memory.
+
+    Raises
+    ------
+    ValueError
+        As `MappedArray`, also when indexed.
     """
 
     dtype = torch.uint8
     _ROWS_PER_READ = 1024  # 12 MiB of 64 x 64 colour pictures
 
     def __init__(self, path: Path, rows: Tensor):
-        self.path, self.rows = path, rows
-        _, height, width, *channels = np.load(path, mmap_mode="r", allow_pickle=False).shape
+        self.path, self.rows, self._stored = path, rows, MappedArray(path)
+        _, height, width, *channels = self._stored().shape
         self.shape = torch.Size([len(rows), *(channels or [1]), height, width])
 
     def __len__(self) -> int:
@@ -36,8 +94,7 @@ class MappedImages:
     def identity(self) -> tuple:
         """What a run's `fingerprint` takes for these pictures. To read them all could take longer
         than to train, so the file's size and time of change stand for its content."""
-        file = self.path.stat()
-        return file.st_size, file.st_mtime_ns, self.rows
+        return *self._stored.opened, self.rows
 
     def __getitem__(self, index: int | slice | Tensor) -> Tensor:
         if isinstance(index, Tensor):
@@ -48,9 +105,28 @@ class MappedImages:
         channels_last = images.movedim(1, -1).numpy()  # shares memory with `images`
         for start in range(0, len(flat), self._ROWS_PER_READ):
             part = slice(start, start + self._ROWS_PER_READ)
-            stored = np.load(self.path, mmap_mode="r", allow_pickle=False)
+            stored = self._stored()
             channels_last[part] = stored[flat[part]].reshape(-1, *channels_last.shape[1:])
         return images.reshape(*rows.shape, *self.shape[1:])
 
     def __repr__(self) -> str:
         return f"MappedImages({self.path.name!r}, shape={tuple(self.shape)})"
+
+
+def damaged(path: Path, error: Exception) -> ValueError:
+    """What to say of a file whose array cannot be read, and why."""
+    if "object" in str(error).lower():
+        return ValueError(
+            f"'{path}' holds pickled Python objects, which can run code when opened, but {WANTED}, "
+            "were expected: where you made it, numpy.save a plain array (numpy.stack of equally "
+            "large pictures)."
+        )
+    return ValueError(
+        f"'{path}' is damaged or cut short, where {WANTED}, were expected "
+        f"({one_line(error)}): copy, download or save the file again."
+    )
+
+
+def one_line(error: Exception) -> str:
+    """An error's words, short and without a full stop."""
+    return " ".join(str(error).split()).rstrip(".")[:200] or type(error).__name__

@@ -1,7 +1,11 @@
 """The data sets that have a name: drawn, installed with a package, or downloaded."""
 
+import queue
 import re
 import shutil
+import threading
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import PackageNotFoundError, distribution
@@ -20,6 +24,8 @@ from course_lib.files import load_or_make
 from course_lib.training.fingerprint import fingerprint
 
 SIZE = 64  # height and width of the face sets, in pixels
+FIGSHARE, DRIVE = "https://ndownloader.figshare.com", "https://drive.google.com"
+PATIENCE = 10  # seconds until a server that says nothing counts as out of reach
 FACES = (10_000, 1_000, 1_000)  # rendered faces to train, validate and test
 
 
@@ -85,6 +91,8 @@ def _lfw(seed: int, root: Path) -> Splits:
         with _downloading("lfw", root / "lfw_home"):
             # scikit-learn memoises in pickles: read none that lies there, leave none behind.
             shutil.rmtree(root / "lfw_home" / "joblib", ignore_errors=True)
+            if not (root / "lfw_home" / "lfw_funneled").is_dir():
+                _check_network(FIGSHARE)
             people = fetch_lfw_people(
                 data_home=root, color=True, slice_=(centre, centre), resize=SIZE / 128
             )
@@ -105,6 +113,7 @@ def _celeba(seed: int, root: Path) -> Splits:
         with ExitStack() as opened:
             if (found := celeba.find(root / "celeba", opened)) is None:
                 with _downloading("celeba", root / "celeba"):
+                    _check_network(DRIVE)
                     torchvision.datasets.CelebA(root, "all", [], download=True)
                 found = celeba.find(root / "celeba", opened)
             return celeba.read(found, _photo_transform(crop=148), SIZE)
@@ -116,11 +125,16 @@ def _celeba(seed: int, root: Path) -> Splits:
 def _mnist(name: str, seed: int, root: Path) -> Splits:
     """MNIST or Fashion-MNIST; as many pictures as in the official test set validate."""
     dataset = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}[name]
+    kind = getattr(torchvision.datasets, dataset)
     with _downloading(name, root / dataset):
-        rest, test = (
-            getattr(torchvision.datasets, dataset)(root, train, download=True).data.unsqueeze(1)
-            for train in (True, False)
-        )
+        try:
+            parts = [kind(root, train) for train in (True, False)]
+        except RuntimeError as error:
+            if "not found" not in str(error):
+                raise
+            _check_network(kind.mirrors[0])
+            parts = [kind(root, train, download=True) for train in (True, False)]
+    rest, test = (part.data.unsqueeze(1) for part in parts)
     order = torch.randperm(len(rest), generator=torch.Generator().manual_seed(seed))
     validation, train = order[: len(test)], order[len(test) :]
     return Splits(rest[train], rest[validation], test)
@@ -156,3 +170,28 @@ def _downloading(name: str, folder: Path) -> Iterator[None]:
             f"downloaded ({cause[:200]}): connect to the internet for the first load, or put its "
             "files there, as data/README.md says; a file there that is damaged must be replaced."
         ) from error
+
+
+def _check_network(address: str) -> None:
+    """Refuse to begin a download where there is no network: the libraries that download try again
+    and again, for up to two minutes."""
+    told: queue.Queue[Exception | None] = queue.Queue()
+
+    def ask() -> None:
+        try:
+            urllib.request.urlopen(address, timeout=PATIENCE).close()
+        except urllib.error.HTTPError:  # which is an answer
+            told.put(None)
+        except (OSError, ValueError) as error:
+            told.put(error)
+        else:
+            told.put(None)
+
+    # A thread, for to look up a name has no time limit.
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        error = told.get(timeout=PATIENCE)
+    except queue.Empty:
+        error = TimeoutError(f"no answer within {PATIENCE} s")
+    if error is not None:
+        raise error

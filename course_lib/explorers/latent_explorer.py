@@ -335,8 +335,8 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             return
         try:
             self.state.choice = change.new
-        except ValueError as error:  # of a view that knows less than the state: put it back
-            self._message = str(error)
+        except Exception as error:  # of a view that knows less than the state: put it back
+            self._message = " ".join(str(error).split())
             self._choice = self.state.choice
         else:
             self._message = ""

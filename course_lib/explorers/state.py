@@ -1,6 +1,5 @@
 """The latent explorer without its view: what was chosen (`exploration` makes pictures of it)."""
 
-import math
 from collections.abc import Mapping
 
 from traitlets import Dict, Enum, Float, HasTraits, Int, List, Unicode, observe, validate
@@ -11,6 +10,8 @@ CHOICE = (
     "image", "origin", "draw", "sample", "target", "step", "moves", "directions", "scale", "shift",
     "noise", "noise_seed", "edits", "elements",
 )  # fmt: skip
+LARGEST = 1e6  # of what is done to a code: larger numbers would leave none that can be decoded
+DRAWS = 2**32  # seeds that every generator takes
 NOISE_SEED = 1000  # with a draw's number, the noise would be that draw from N(0, I) again
 
 
@@ -171,11 +172,9 @@ class ExplorerState(HasTraits):
             )
         return proposal.value
 
-    @validate("draw", "sample")
+    @validate("draw", "sample", "noise_seed")
     def _check_draw(self, proposal):
-        if proposal.value < 0:
-            raise ValueError(f"There is no draw {proposal.value}: choose 0 or more.")
-        return proposal.value
+        return _within(proposal.value, DRAWS, "draw")
 
     @validate("step")
     def _check_step(self, proposal):
@@ -200,7 +199,7 @@ class ExplorerState(HasTraits):
                     f"{', '.join(self.models)}."
                 )
             for amount in move:
-                _finite(amount, f"The move of {name}")
+                _sensible(amount, f"The move of {name}")
         return {name: tuple(map(float, move)) for name, move in proposal.value.items()}
 
     @validate("directions")
@@ -215,21 +214,19 @@ class ExplorerState(HasTraits):
                 raise ValueError(
                     f"There is no direction {name!r}: choose one of {', '.join(self.names)}."
                 )
-            _finite(amount, f"The amount along {name}")
+            _sensible(amount, f"The amount along {name}")
         _few([*self.elements, *proposal.value])
         return proposal.value
 
     @validate("scale", "shift")
     def _check_number(self, proposal):
-        return _finite(proposal.value, f"The {proposal.trait.name}")
+        return _sensible(proposal.value, f"The {proposal.trait.name}")
 
     @validate("noise")
     def _check_noise(self, proposal):
-        if not 0 <= proposal.value < math.inf:
-            raise ValueError(
-                f"The noise is {proposal.value}, but a finite number of 0 or more is expected."
-            )
-        return proposal.value
+        if proposal.value < 0:
+            raise ValueError(f"The noise is {proposal.value}, but one of 0 or more is expected.")
+        return _sensible(proposal.value, "The noise")
 
     @validate("elements")
     def _check_elements(self, proposal):
@@ -242,7 +239,7 @@ class ExplorerState(HasTraits):
     def _check_edits(self, proposal):
         for element, value in proposal.value.items():
             _within(element, self.latent_dim, "element")
-            _finite(value, f"The value for element {element}")
+            _sensible(value, f"The value for element {element}")
         _few([*self.elements, *proposal.value, *self.directions])
         return proposal.value
 
@@ -257,9 +254,11 @@ def _within(value: int, count: int, name: str) -> int:
     return value
 
 
-def _finite(value: float, name: str) -> float:
-    if not math.isfinite(value):
-        raise ValueError(f"{name} is {value}, but a finite number is expected.")
+def _sensible(value: float, name: str) -> float:
+    if not abs(value) <= LARGEST:
+        raise ValueError(
+            f"{name} is {value}, but a number from -{LARGEST:,.0f} to {LARGEST:,.0f} is expected."
+        )
     return value
 
 

@@ -36,7 +36,7 @@ def read() -> dict[str, dict[str, dict]]:
     except OSError as error:
         warnings.warn(f"Your progress could not be read: {error}.", stacklevel=2)
         return empty
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         aside = path.with_suffix(".damaged.json")
         path.replace(aside)
         warnings.warn(f"{path.name} was damaged: it is {aside.name} now, and you start anew.",

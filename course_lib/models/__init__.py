@@ -11,6 +11,7 @@ from course_lib.models.networks import (
     check_codes,
     check_pictures,
     code,
+    posterior_of,
 )
 from course_lib.models.weights import load_weights
 from course_lib.models.wrapped import Wrapped, wrap
@@ -26,5 +27,6 @@ __all__ = [
     "check_pictures",
     "code",
     "load_weights",
+    "posterior_of",
     "wrap",
 ]

@@ -12,6 +12,8 @@ from torch.distributions import Distribution, Normal
 
 from course_lib.likelihoods import OptimalGaussian
 
+LEAST = -80  # of a log variance; from -87 on the variance loses digits, and gradients become NaN
+
 
 class FullyConnectedAutoencoder(nn.Module):
     """The homework's autoencoder: one layer in, one layer out, or as many as are asked for.
@@ -109,9 +111,7 @@ class FullyConnectedVAE(nn.Module):
         check_pictures(x, self.image_shape)
         # Back to x's type: under mixed precision the KL would be computed on two digits.
         mean, log_variance = self.encoder(x.flatten(1)).to(x.dtype).chunk(2, dim=1)
-        # Halved, because the scale is σ and the network says log σ². Unchecked, because checking
-        # makes a GPU wait at every step; training notices a loss that is not finite.
-        return Normal(mean, (log_variance / 2).exp(), validate_args=False)
+        return posterior_of(mean, log_variance)
 
     def decode(self, z: Tensor) -> Tensor:
         """Codes (B, latent_dim) to pictures (B, C, H, W): the means of p(x|z)."""
@@ -176,8 +176,7 @@ class LinearVAE(FullyConnectedVAE):
         """Pictures (B, C, H, W) to the posterior q(z|x), a Normal (B, latent_dim)."""
         check_pictures(x, self.image_shape)
         mean = self.encoder(x.flatten(1)).to(x.dtype)
-        spread = (self.log_variance / 2).exp().expand_as(mean)
-        return Normal(mean, spread, validate_args=False)
+        return posterior_of(mean, self.log_variance)
 
 
 class ConvolutionalVAE(FullyConnectedVAE):
@@ -240,6 +239,13 @@ def _double(before: int, after: int) -> tuple[nn.Module, nn.Module]:
     # Enlarged, then convolved: a transposed convolution prints a chequerboard on what a GAN draws
     # (Odena, Dumoulin and Olah 2016).
     return nn.Upsample(scale_factor=2), nn.Conv2d(before, after, kernel_size=3, padding=1)
+
+
+def posterior_of(mean: Tensor, log_variance: Tensor) -> Normal:
+    """The posterior that an encoder says, by its means (B, K) and log variances, (B, K) or (K,)."""
+    # Halved, because the scale is σ and the network says log σ². Unchecked, because checking
+    # makes a GPU wait at every step; training notices a loss that is not finite.
+    return Normal(mean, (log_variance.clamp(min=LEAST) / 2).exp(), validate_args=False)
 
 
 def code(model: nn.Module, x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Normal
 
-from course_lib.models.networks import check_codes, check_pictures, code
+from course_lib.models.networks import check_codes, check_pictures, code, posterior_of
 
 
 class Wrapped(nn.Module):
@@ -80,8 +80,7 @@ def wrap(encoder: nn.Module, decoder: nn.Module, image_shape: tuple[int, int, in
 def _encoded(encoder: nn.Module, x: Tensor) -> Tensor | Distribution:
     encoded = encoder(x)
     if isinstance(encoded, tuple) and len(encoded) == 2:
-        mean, log_variance = encoded
-        return Normal(mean, (log_variance / 2).exp(), validate_args=False)
+        return posterior_of(*encoded)
     if not isinstance(encoded, Tensor | Distribution):
         raise TypeError(
             f"The encoder gives a {type(encoded).__name__}, but a tensor of codes, a distribution, "

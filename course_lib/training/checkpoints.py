@@ -1,7 +1,7 @@
 """A training run at rest: its state, written to one safetensors file and read back."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import isfinite
@@ -9,14 +9,14 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from course_lib.files import written_beside
 from course_lib.objectives import Terms
+from course_lib.training import checksum
 
 FORMAT = "course_lib training state 2"
-LONGEST_HEADER = 100_000_000  # bytes, as safetensors has it
+PLAIN = ("settings", "history", "step")  # what a file says in words and plain numbers
 # What a run may go on with in another way: nothing that it has learned depends on them.
 CHANGEABLE = ("lr", "batch_size")
 
@@ -122,10 +122,10 @@ def save(state: State, path: str | Path) -> None:
                 f"After step {state.step} there is NaN or infinity in {name}, so nothing was "
                 "written: go on from an earlier state, with a smaller lr."
             )
-    plain = {key: getattr(state, key) for key in ("settings", "history", "step")}
+    plain = {key: getattr(state, key) for key in PLAIN}
     try:
         with written_beside(Path(path)) as beside:
-            save_file(tensors, beside, {"format": FORMAT, "state": json.dumps(plain)})
+            checksum.save_file(tensors, beside, {"format": FORMAT, "state": json.dumps(plain)})
     except (OSError, SafetensorError) as error:  # of the second kind is a full disk
         raise OSError(
             f"The state after step {state.step} could not be written to {path} ({error}), and what "
@@ -153,7 +153,8 @@ def load(path: str | Path, model: nn.Module | Callable[[], nn.Module]) -> State:
     FileNotFoundError
         If there is no such file.
     Mismatch
-        If it is no saved state, is damaged, or holds another model's weights.
+        If it is no saved state, is damaged (not a bit has changed unnoticed: the file has a
+        checksum), or holds another model's weights.
     """
     plain, tensors = _read(path)
     network = model if isinstance(model, nn.Module) else model()
@@ -177,11 +178,9 @@ def check_ours(path: str | Path) -> None:
 def is_ours(path: Path) -> bool:
     """Whether `save` wrote a file, even if its end is missing."""
     try:
-        with path.open("rb") as file:
-            header = file.read(min(int.from_bytes(file.read(8), "little"), LONGEST_HEADER))
+        return FORMAT.rpartition(" ")[0].encode() in checksum.header(path)
     except OSError:
         return False
-    return FORMAT.rpartition(" ")[0].encode() in header
 
 
 def epochs_done(path: str | Path) -> int:
@@ -193,15 +192,42 @@ def epochs_done(path: str | Path) -> int:
 def is_finished(path: str | Path) -> bool:
     """Whether a file holds weights to read and no moments to go on with; raises as `load`."""
     with _opened(path) as file:
-        moments = any(name.startswith("optimizer.") for name in file.keys())  # noqa: SIM118
-        return _plain(file, path)["step"] > 0 and not moments
+        return _is_finished(_plain(file, path), file.keys())
+
+
+def _is_finished(plain: dict, names: Iterable[str]) -> bool:
+    return plain["step"] > 0 and not any(name.startswith("optimizer.") for name in names)
+
+
+def check_fits(path: str | Path, model: nn.Module) -> None:
+    """Raise Mismatch if a file holds another model's weights than this one's, which needs no
+    memory for its own: on the device ``meta`` it may be of any size."""
+    with _opened(path) as file:
+        weights = [name for name in file.keys() if name.startswith("model.")]  # noqa: SIM118
+        there = {n.removeprefix("model."): file.get_slice(n).get_shape() for n in weights}
+        if there != _shapes(model):
+            raise _of_another(path, model, _plain(file, path))
+
+
+def _shapes(model: nn.Module) -> dict[str, list[int]]:
+    return {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
+def _of_another(path: str | Path, model: nn.Module, plain: dict) -> Mismatch:
+    return Mismatch(
+        f"{path} holds the weights of another model than this {type(model).__name__}: "
+        f"build the one that was saved ({plain['settings'].get('model')})."
+    )
 
 
 def check_same_run(path: str | Path, settings: dict) -> dict:
     """Raise Mismatch, which names what differs, if a file is of a run with other settings; else
     return the file's."""
     with _opened(path) as file:
-        plain = _plain(file, path)
+        return _check_same_run(path, _plain(file, path), settings)
+
+
+def _check_same_run(path: str | Path, plain: dict, settings: dict) -> dict:
     there = plain["settings"] | {"epochs": len(plain["history"].get("epoch", []))}
     differing = [
         f"{key} (there {there.get(key)}, here {value})"
@@ -221,9 +247,9 @@ def restore(state: State, path: str | Path) -> dict:
     file's settings are not the run's or it holds weights only. Returns the file's settings: those
     in `CHANGEABLE` may be others."""
     kept = {key: value for key, value in state.settings.items() if key not in CHANGEABLE}
-    there = check_same_run(path, kept)
     plain, tensors = _read(path)
-    if is_finished(path):
+    there = _check_same_run(path, plain, kept)
+    if _is_finished(plain, tensors):
         raise Mismatch(f"{path} holds weights only, nothing to go on with: train afresh.")
     _fill(state, plain, tensors, path)
     return there
@@ -234,6 +260,8 @@ def _opened(path: str | Path) -> Iterator[safe_open]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}: train first, or correct the path.")
+    if is_ours(path) and (wrong := checksum.misfit(path)):
+        raise Mismatch(f"{path} {wrong}; train again, or put a copy in its place.")
     try:
         with safe_open(path, framework="pt") as file:
             yield file
@@ -251,7 +279,10 @@ def _plain(file: safe_open, path: str | Path) -> dict:
             f"{path} is a safetensors file, but not a training state: use one that "
             "training.save wrote."
         )
-    return json.loads(metadata["state"])
+    plain = json.loads(metadata.get("state", "null"))
+    if not isinstance(plain, dict) or not plain.keys() >= set(PLAIN):
+        raise Mismatch(f"{path} says nothing of its settings, history and step: train again.")
+    return plain
 
 
 def _read(path: str | Path) -> tuple[dict, dict[str, Tensor]]:
@@ -269,13 +300,13 @@ def _fill(state: State, plain: dict, tensors: dict[str, Tensor], path: str | Pat
         index, key = name.split(".")
         moments.setdefault(int(index), {})[key] = tensor
     # Nothing is changed before all of it is known to fit.
-    there = {name: tensor.shape for name, tensor in parts["model"].items()}
-    here = {name: tensor.shape for name, tensor in state.model.state_dict().items()}
-    if there != here or "sums" not in tensors or not all(i < len(weights) for i in moments):
-        raise Mismatch(
-            f"{path} holds the weights of another model than this {type(state.model).__name__}: "
-            f"build the one that was saved ({plain['settings'].get('model')})."
-        )
+    there = {name: list(tensor.shape) for name, tensor in parts["model"].items()}
+    if (
+        there != _shapes(state.model)
+        or "sums" not in tensors
+        or not all(i < len(weights) for i in moments)
+    ):
+        raise _of_another(path, state.model, plain)
     state.model.load_state_dict(parts["model"])
     for index, of_weight in moments.items():
         for key, tensor in of_weight.items():

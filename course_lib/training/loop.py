@@ -18,7 +18,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from course_lib.files import check_writable
+from course_lib.files import check_place
 from course_lib.objectives import Terms
 from course_lib.training import checkpoints
 from course_lib.training.checkpoints import Mismatch, State, adam, save
@@ -41,6 +41,8 @@ os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
 
 Objective = Callable[[nn.Module, Tensor], Terms]
 
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+TICK = 1e-9  # seconds; a coarse clock may stand still for as long as a small epoch takes
 LOOK = 20  # steps between two looks at the loss: reading a number off a GPU makes the GPU wait
 
 
@@ -109,8 +111,8 @@ def fit(
         another order, and the last digits differ.
     device : {"auto", "cuda", "cuda:1", "mps", "cpu"} or torch.device
         Where to train; "auto" takes the first there is.
-    precision : str
-        As Fabric's, for example ``"bf16-mixed"``.
+    precision : {"32-true", "bf16-mixed", "16-mixed"}
+        As Fabric's; the last is for GPUs. Weights and losses have 32 bits in all.
     transform : nn.Module, optional
         From uint8 pictures to the network's input; by default `whole_picture`, which cuts nothing
         off. The homework's is `face_transform`.
@@ -147,9 +149,10 @@ def fit(
     check_kinds(data, objective)
     _check(data, epochs=epochs, batch_size=batch_size, lr=lr)
     if checkpoint is not None:
-        check_writable(Path(checkpoint).parent)
+        check_place(Path(checkpoint))
     keep_freed_memory()
     kind, devices = choose_device(device)
+    _check_precision(precision, kind)
     fabric = Fabric(accelerator=kind, devices=devices, precision=precision)
     n, per_epoch = len(data.train), ceil(len(data.train) / batch_size)
 
@@ -194,7 +197,7 @@ def fit(
                         state.check(loss)
                         bar.set_postfix(loss=f"{loss:.4g}", refresh=False)
                 else:
-                    speed = done / (time.perf_counter() - started)
+                    speed = done / max(time.perf_counter() - started, TICK)
                     validation = evaluate(network, objective, data.validation, transform, seed=seed)
                     state.finish_epoch(n, validation, images_per_second=speed)
                     on_epoch(state)
@@ -295,6 +298,16 @@ def _check(data: Data, **numbers: float) -> None:
             raise ValueError(f"fit got {name}={number}, but it must be positive: correct the call.")
     if len(data.train) == 0 or len(data.validation) == 0:
         raise ValueError("fit got an empty train or validation set: pass datasets.load(…).")
+
+
+def _check_precision(precision: str, kind: str) -> None:
+    # Fabric would take 16-mixed on a CPU for bf16-mixed, and the run would be stored as another.
+    possible = [one for one in PRECISIONS if (one, kind) != ("16-mixed", "cpu")]
+    if precision not in possible:
+        raise ValueError(
+            f"fit got precision={precision!r}, but on {kind} one of {', '.join(possible)} is "
+            "expected: mixed ones compute in 16 bits what needs no more."
+        )
 
 
 def _recount(state: State, per_epoch: int) -> None:

@@ -21,7 +21,7 @@ export function edited(choice, name, tensor) {
     }
     code = code.map((value, k) => value + choice.step * (target[k] - value));
   }
-  (choice.moves[name] ?? []).forEach((amount, axis) => {
+  (moveOf(choice, name) ?? []).forEach((amount, axis) => {
     if (!amount) return;
     const direction = slice(tensor("atlas/directions"), axis, code.length);
     if (first) add(slice(tensor("plane"), axis, first.length), amount);
@@ -125,8 +125,8 @@ export function changes(before, after) {
     if (!set.has(element)) said.push(`Element ${element} has its own value again.`);
   }
   for (const name of new Set([...Object.keys(before.moves), ...Object.keys(after.moves)])) {
-    const move = after.moves[name] ?? [0, 0];
-    if (String(before.moves[name] ?? [0, 0]) !== String(move)) {
+    const move = moveOf(after, name) ?? [0, 0];
+    if (String(moveOf(before, name) ?? [0, 0]) !== String(move)) {
       const by = move.map((amount) => amount.toFixed(2).replace("-", "\u2212")).join(", ");
       said.push(move.some(Boolean) ? `${name}'s code moved by ${by} on its map.`
         : `${name}'s code no longer moved on its map.`);
@@ -144,6 +144,11 @@ export function sliderChanges(before, after) {
     ...only(old, now).map((name) => `No slider of ${name} any more.`)];
 }
 
+/** How a model is moved on its map, if it is: one may be called `constructor`, as what objects have. */
+export function moveOf({ moves }, name) {
+  return Object.hasOwn(moves, name) ? moves[name] : undefined;
+}
+
 /** Row `i` of a matrix with rows of `n`. */
 export function slice(values, i, n) {
   return values.subarray(i * n, i * n + n);
@@ -151,17 +156,18 @@ export function slice(values, i, n) {
 
 /** Python that makes a model's edited picture again, wherever there is an `explorer`. */
 export function python(choice, name, posterior = false) {
-  const moved = choice.moves[name]?.some(Boolean);
+  const moved = moveOf(choice, name)?.some(Boolean);
   const drawn = posterior && sampled(choice);
   const [origin, number] = originOf(choice);
-  const model = `explorer.models["${name}"]`;
+  const key = JSON.stringify(name);
+  const model = `explorer.models[${key}]`;
   const face = (i) => `explorer.x[${i}:${i + 1}]`;
   const noise = (seed) => `torch.randn(1, ${model}.latent_dim, dtype=torch.float32, ` +
     `generator=torch.Generator().manual_seed(${seed}))`;
   const start = {
     image: `code(${model}, ${face(number)})`,
     prior: noise(number),
-    density: `explorer.atlases["${name}"].density.sample(1, seed=${number})`,
+    density: `explorer.atlases[${key}].density.sample(1, seed=${number})`,
   };
   const lines = [];
   if (choice.step || drawn || origin === "prior") lines.push("import torch");
@@ -178,12 +184,12 @@ export function python(choice, name, posterior = false) {
     lines.push(`latent = torch.lerp(latent, code(${model}, ${face(choice.target)}), ${choice.step})`);
   }
   if (moved) {
-    lines.push(`directions = explorer.atlases["${name}"].directions`);
-    lines.push(`latent = move(latent, directions, [${choice.moves[name].join(", ")}])`);
+    lines.push(`directions = explorer.atlases[${key}].directions`);
+    lines.push(`latent = move(latent, directions, [${moveOf(choice, name).join(", ")}])`);
   }
   for (const [way, amount] of choice.directions) {
     if (!amount) continue;
-    const vector = `explorer.atlases["${name}"].named[${JSON.stringify(way)}].vector`;
+    const vector = `explorer.atlases[${key}].named[${JSON.stringify(way)}].vector`;
     lines.push(`latent = latent + ${amount} * ${vector}`.replace("+ -", "- "));
   }
   if (choice.scale !== 1) lines.push(`latent = ${choice.scale} * latent`);

@@ -3,7 +3,7 @@
 import { place } from "./atlas.js";
 import { button, copyable, enable, make, ownKeys, slider } from "./controls.js";
 import { decode, toImage } from "./decoder.js";
-import { baseOf, changes, edited, originOf, python, sliderChanges, untouched } from "./edits.js";
+import { baseOf, changes, edited, moveOf, originOf, python, sliderChanges, untouched } from "./edits.js";
 import { elementList } from "./elements.js";
 import { faceChooser } from "./faces.js";
 import { history, same } from "./history.js";
@@ -169,7 +169,7 @@ export function latentView(el, source) {
 
   /** What takes a model's code to a place of its map; the move is scaled with the code. */
   function walked(row, place) {
-    const move = choice.moves[row.name] ?? [0, 0];
+    const move = moveOf(choice, row.name) ?? [0, 0];
     const moved = place.map((value, axis) =>
       round6(move[axis] + (value - row.place[axis]) / (choice.scale || 1)));
     return { moves: { ...choice.moves, [row.name]: moved } };

@@ -1,0 +1,55 @@
+"""The fault scripts, each fault once: nothing is lost. What more runs showed: faults/README.md."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "tests" / "faults" / "README.md").read_text(encoding="utf-8")
+ROW = re.compile(r"^\| (.+?) \| ([\d,]+|not tried: .+?) \| ([\d,]*) \| (\d*) \|$", re.MULTILINE)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the scripts fork, which Windows cannot")
+def test_every_fault_is_survived_once_and_stands_in_the_readme():
+    run = subprocess.run(
+        [sys.executable, ROOT / "tests" / "faults" / "run.py", "--times", "1"],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    rows = ROW.findall(run.stdout)
+    assert {name for name, *_ in rows} == {name for name, *_ in ROW.findall(README)}
+    assert {lost for *_, lost in rows} <= {"0", ""}
+    assert sum(int(survived.replace(",", "")) for _, _, survived, _ in rows if survived) > 1000
+
+
+def test_what_is_lost_is_told(tmp_path):
+    script = tmp_path / "lossy.py"
+    script.write_text(
+        "import sys, trials\n"
+        "def lossy(chance, folder):\n"
+        "    return 'a picture' if chance.random() < 0.5 else None\n"
+        "def failing(chance, folder):\n"
+        "    return [][0]\n"
+        "def absent(chance, folder):\n"
+        "    raise trials.Skipped('no disk')\n"
+        "trials.main({'lossy': lossy, 'failing': failing, 'absent': absent})\n"
+    )
+    paths = os.pathsep.join([str(ROOT / "tests" / "faults"), str(ROOT)])
+    run = subprocess.run(
+        [sys.executable, script, "--times", "8"],
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 1
+    lossy, failing, absent = ROW.findall(run.stdout)
+    assert 0 < int(lossy[3]) < 8 and int(lossy[2]) == 8 - int(lossy[3])
+    assert failing == ("failing", "8", "0", "8")
+    assert absent[1] == "not tried: no disk"
+    assert "lossy, trial " in run.stdout and ": a picture" in run.stdout
