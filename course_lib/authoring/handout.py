@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jinja2 import Template
+from jinja2 import Environment, FileSystemLoader
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from course_lib.authoring import browser
@@ -40,8 +40,8 @@ def handout(source: Path, folder: Path) -> list[Path]:
     renderer = IPythonRenderer(
         escape=False, embed_images=True, exclude_anchor_links=True, path=str(source.parent)
     )
-    template = Template((_ASSETS / "template" / "handout.html.j2").read_text(encoding="utf-8"))
-    html = template.render(
+    templates = Environment(loader=FileSystemLoader(_ASSETS / "template"))
+    html = templates.get_template("handout.html.j2").render(
         title=text.partition("\n")[0].removeprefix("# "),
         body=MarkdownWithMath(renderer=renderer).render(text),
         mathjax=(_ASSETS / "mathjax" / "tex-svg-full.js").read_text(encoding="utf-8"),
