@@ -1,8 +1,11 @@
 """Links of a notebook that is read as slides; those of a student's copy: `test_students`."""
 
+import re
+
 import pytest
 
 from course_lib.authoring.links import in_decks
+from tests.pages import NAME, NOTEBOOK, markdown
 
 DECKS = {"03_edit.ipynb"}
 
@@ -37,3 +40,12 @@ def test_a_link_in_a_deck_leads_to_a_deck_or_is_words(written, shown):
 )
 def test_what_is_no_link_to_a_file_stays(text):
     assert in_decks(text, DECKS) == text
+
+
+@pytest.mark.parametrize("number", NOTEBOOK)
+def test_no_link_in_a_deck_is_dead(number):
+    decks = {name.removesuffix("ipynb") + "html" for name in NAME.values()}
+    text = "\n".join(in_decks(cell, NAME.values()) for cell in markdown(number))
+    targets = re.findall(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)", text)
+    assert {one for one in targets if not one.startswith("https:")} <= decks
+    assert "GLOSSARY" not in text
