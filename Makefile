@@ -29,7 +29,7 @@ INSTALL = if $(FIND_UV); then index=$(PIP_INDEX); \
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 NOTEBOOKS = $(sort $(wildcard notebooks/$(NB)*.ipynb))
 
-.PHONY: help lab fresh report test browser lint format notebook claims slides demo benchmarks constraints clean distclean
+.PHONY: help lab fresh report test browser lint format notebook claims slides handout demo benchmarks constraints clean distclean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -79,6 +79,9 @@ claims: $(VENV)/.installed ## List all claims that the notebooks state, in noteb
 
 slides: $(VENV)/.installed ## Export the notebooks as offline slides to build/slides
 	$(BIN)/python -m course_lib slides $(NOTEBOOKS)
+
+handout: $(VENV)/.installed ## Print AE and VAE on two pages of A4 to give away, in build
+	$(BIN)/python -m course_lib handout
 
 demo: $(VENV)/.installed ## Write a page to play with, no kernel needed, to build/demo
 	$(BIN)/python -m course_lib demo

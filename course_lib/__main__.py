@@ -294,6 +294,17 @@ def report(
 
 
 @app.command()
+def handout(
+    folder: Annotated[Path, typer.Option(help="Where the pages go.")] = Path("build"),
+) -> None:
+    """Print the handout, AE and VAE on two pages of A4, to give away."""
+    from course_lib.authoring import handout as pages
+
+    for path in pages.handout(pages.SOURCE, folder):
+        typer.echo(path)
+
+
+@app.command()
 def demo(
     folder: Annotated[Path, typer.Option(help="Where the page goes.")] = Path("build/demo"),
 ) -> None:

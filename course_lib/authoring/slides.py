@@ -8,6 +8,7 @@ from pathlib import Path
 from nbconvert import SlidesExporter
 
 from course_lib.authoring.execute import clean, read, write
+from course_lib.authoring.links import in_decks
 
 _ASSETS = Path(__file__).parent / "slides_assets"
 
@@ -45,9 +46,12 @@ def slides(paths: Iterable[str | os.PathLike], folder: str | os.PathLike) -> lis
     )
     for name in ("reveal.js", "mathjax"):
         shutil.copytree(_ASSETS / name, folder / "assets" / name, dirs_exist_ok=True)
-    decks = []
+    decks, exported = [], {path.name for path in notebooks}
     for path, notebook in notebooks.items():
         clean(notebook)
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                cell.source = in_decks(cell.source, exported)
         resources = {"metadata": {"name": path.stem, "path": str(path.parent)}}
         html, _ = exporter.from_notebook_node(notebook, resources=resources)
         decks.append(folder / f"{path.stem}.html")

@@ -3,8 +3,6 @@
 import hashlib
 import json
 import os
-import re
-from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,15 +10,10 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_lib.authoring.execute import clean, read
+from course_lib.authoring.links import from_one_below
 from course_lib.files import written_beside
 
 FOLDER = "mine"  # beside the originals
-_CODE_OR_LINK = re.compile(
-    r"""(?P<code>`+).*?(?P=code)
-    | (?P<before> \]\( | \b(?:src|href)=["'] | ^\[[^\]]+\]:[ ]+ ) (?P<target> [^)\s"'>]+ )""",
-    re.VERBOSE | re.MULTILINE | re.DOTALL,
-)
-_FROM_ANYWHERE = re.compile(r"[A-Za-z][\w+.-]*:|#|/")  # https:, attachment:, a heading, the root
 
 
 class Copies(NamedTuple):
@@ -112,7 +105,7 @@ def for_students(original: Path) -> NotebookNode:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
         elif cell.cell_type == "markdown":
-            cell.source = _from_one_below(cell.source, siblings)
+            cell.source = from_one_below(cell.source, siblings)
     sources = json.dumps([(cell.cell_type, cell.source) for cell in notebook.cells])
     digest = hashlib.sha256(sources.encode()).hexdigest()[:16]
     notebook.metadata["course"] = nbformat.from_dict({"copy_of": digest})
@@ -134,18 +127,6 @@ def _copy_of(original: Path) -> Path:
 def _is_hidden(cell: NotebookNode) -> bool:
     notes = cell.metadata.get("slideshow", {}).get("slide_type") == "notes"
     return notes or "solution" in cell.metadata.get("tags", [])
-
-
-def _from_one_below(text: str, siblings: Collection[str]) -> str:
-    """Markdown whose links lead to the same files from one folder further down."""
-
-    def moved(found: re.Match) -> str:
-        target = found["target"]
-        if not target or _FROM_ANYWHERE.match(target) or target.partition("#")[0] in siblings:
-            return found[0]
-        return f"{found['before']}../{target}"
-
-    return _CODE_OR_LINK.sub(moved, text)
 
 
 def _made_from(copy: Path) -> str | None:
