@@ -44,6 +44,7 @@ def slides(paths: Iterable[str | os.PathLike], folder: str | os.PathLike) -> lis
     )
     for name in ("reveal.js", "mathjax"):
         shutil.copytree(_ASSETS / name, folder / "assets" / name, dirs_exist_ok=True)
+    shutil.copy(_ASSETS / "pages.js", folder / "assets")
     decks = []
     for path, notebook in notebooks.items():
         clean(notebook)
