@@ -7,13 +7,21 @@ from pathlib import Path
 
 from nbconvert import SlidesExporter
 
+from course_lib.authoring import browser
 from course_lib.authoring.execute import clean, read, write
 
 _ASSETS = Path(__file__).parent / "slides_assets"
 
 
-def slides(paths: Iterable[str | os.PathLike], folder: str | os.PathLike) -> list[Path]:
+PATIENCE = 300  # seconds for a deck's pages
+
+
+def slides(
+    paths: Iterable[str | os.PathLike], folder: str | os.PathLike, *, pdf: bool = False
+) -> list[Path]:
     """Export notebooks as reveal.js decks that work without a network.
+
+    What does not fit on a slide goes on further ones, in the browser (``slides_assets/pages.js``).
 
     Parameters
     ----------
@@ -22,19 +30,28 @@ def slides(paths: Iterable[str | os.PathLike], folder: str | os.PathLike) -> lis
     folder : path
         Where the decks and their ``assets`` go; made if need be. Copied as a whole it opens
         anywhere, straight from the disk.
+    pdf : bool
+        Print each deck too, a page for a slide.
 
     Returns
     -------
     list of Path
-        One HTML file for each notebook.
+        One HTML file for each notebook, and the PDFs behind them.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such notebook.
+        If there is no such notebook, or no browser to print with.
+    OSError
+        If the browser does not print a deck.
     """
     folder = Path(folder)
     notebooks = {Path(path): read(Path(path)) for path in paths}
+    if pdf and (found := browser.find()) is None:
+        raise FileNotFoundError(
+            "No Chromium or Chrome was found to print slides with: install one, or export without "
+            "PDF, open a deck with ?print-pdf behind its name, and print it."
+        )
     exporter = SlidesExporter(
         template_name="course",
         extra_template_basedirs=[str(_ASSETS / "template")],
@@ -52,4 +69,9 @@ def slides(paths: Iterable[str | os.PathLike], folder: str | os.PathLike) -> lis
         html, _ = exporter.from_notebook_node(notebook, resources=resources)
         decks.append(folder / f"{path.stem}.html")
         write(decks[-1], html)
-    return decks
+    if not pdf:
+        return decks
+    prints = [deck.with_suffix(".pdf") for deck in decks]
+    for deck, printed in zip(decks, prints, strict=True):
+        browser.print_pdf(found, deck, printed, query="print-pdf", patience=PATIENCE)
+    return decks + prints

@@ -121,8 +121,8 @@ function layOut(slide, heading) {
 
 /** Lay out all slides, in order. */
 async function pages() {
+  if (document.readyState !== "complete") await new Promise((done) => (window.onload = done));
   await window.MathJax?.startup?.promise;
-  await Promise.all([...document.images].map((image) => image.decode().catch(() => null)));
   let heading = null;
   for (const slide of document.querySelectorAll(".slides > section > section")) {
     heading = layOut(slide, heading);
