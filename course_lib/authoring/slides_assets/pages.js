@@ -10,6 +10,7 @@ const HEADINGS = "h1, h2, h3, h4";
 const WHOLE = ".jp-Editor, .jp-RenderedText, .jp-RenderedImage";
 
 const bottom = (element) => element.getBoundingClientRect().bottom;
+const shown = (element) => element.getClientRects().length > 0;
 
 /** Where the content of a slide has to end. */
 const end = (slide) => bottom(slide) - parseFloat(getComputedStyle(slide).paddingBottom);
@@ -18,7 +19,7 @@ const end = (slide) => bottom(slide) - parseFloat(getComputedStyle(slide).paddin
 function blocks(slide, element = slide) {
   const room = slide.clientHeight;
   return [...element.children].flatMap((child) => {
-    if (child.matches("aside") || child.getClientRects().length === 0) return [];
+    if (child.matches("aside") || !shown(child)) return [];
     const tall = child.offsetHeight > room && child.matches("ul, ol, table, tbody");
     const opens = tall || (child.matches("div") && !child.matches(WHOLE));
     return opens ? blocks(slide, child) : [child];
@@ -66,7 +67,8 @@ function tooMuch(slide) {
 
 /** Move a block, and all that follows it, to a further slide. */
 function split(slide, block) {
-  while (block.parentElement !== slide && !block.previousElementSibling) block = block.parentElement;
+  const leads = ({ parentElement: { children } }) => [...children].find(shown) === block;
+  while (block.parentElement !== slide && leads(block)) block = block.parentElement;
   const range = document.createRange();
   range.setStartBefore(block);
   range.setEndAfter(slide.lastElementChild);
