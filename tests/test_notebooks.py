@@ -42,6 +42,11 @@ def cells(notebook: NotebookNode, kind: str) -> list[tuple[str, NotebookNode]]:
     ]
 
 
+def is_note(cell: NotebookNode) -> bool:
+    """Whether a cell is for the speaker alone."""
+    return cell.metadata.get("slideshow", {}).get("slide_type") == "notes"
+
+
 def valid(notebook, path):
     """Follow notebook format 4."""
     try:
@@ -153,7 +158,8 @@ def clean_metadata(notebook, path):
 
 def one_link_onward(notebook, path):
     """End with a link to the next notebook; the last one links to any other page."""
-    links = NEXT.findall(notebook.cells[-1].source)
+    *_, last = (cell for cell in notebook.cells if not is_note(cell))
+    links = NEXT.findall(last.source)
     if len(links) != 1:
         yield f"the last cell has {len(links)} links 'Next: [title](file)', expected 1"
         return
