@@ -78,8 +78,6 @@ function split(slide, block) {
   for (const twin of further.querySelectorAll("[id]")) {
     if (document.getElementById(twin.id) !== twin) twin.removeAttribute("id");
   }
-  const notes = slide.querySelector("aside");
-  if (notes && !further.querySelector("aside")) further.append(notes.cloneNode(true));
   return further;
 }
 
@@ -121,6 +119,16 @@ function layOut(slide, heading) {
   return last;
 }
 
+/** Let the speaker see a section's notes on each of its slides. */
+function keepNotes() {
+  let notes = null;
+  for (const slide of document.querySelectorAll(".slides > section > section")) {
+    const own = slide.querySelector("aside");
+    if (own) notes = own;
+    else if (notes) slide.append(notes.cloneNode(true));
+  }
+}
+
 /** Lay out all slides, in order. */
 async function pages() {
   if (document.readyState !== "complete") await new Promise((done) => (window.onload = done));
@@ -129,5 +137,6 @@ async function pages() {
   for (const slide of document.querySelectorAll(".slides > section > section")) {
     heading = layOut(slide, heading);
   }
+  keepNotes();
   document.documentElement.classList.remove("laying-out");
 }
