@@ -8,6 +8,8 @@ TORCH_INDEX ?=
 UV ?= uv
 # The number of one notebook; empty means all of them.
 NB ?=
+# Not empty: slides are printed as PDF too.
+PDF ?=
 
 # The tests side by side, a file per core and a thread each: threads that share cores only wait.
 WORKERS ?= -n auto --maxprocesses=4 --dist loadfile --no-loadscope-reorder
@@ -77,8 +79,8 @@ notebook: $(VENV)/.installed ## Execute and clean one notebook (NB=02) or all, r
 claims: $(VENV)/.installed ## List all claims that the notebooks state, in notebooks/CLAIMS.md too
 	$(BIN)/python -m course_lib claims $(sort $(wildcard notebooks/*.ipynb)) --write notebooks/CLAIMS.md
 
-slides: $(VENV)/.installed ## Export the notebooks as offline slides to build/slides
-	$(BIN)/python -m course_lib slides $(NOTEBOOKS)
+slides: $(VENV)/.installed ## Export the notebooks as offline slides to build/slides (PDF=1: printed too)
+	$(BIN)/python -m course_lib slides $(NOTEBOOKS) $(if $(PDF),--pdf)
 
 handout: $(VENV)/.installed ## Print AE and VAE on two pages of A4 to give away, in build
 	$(BIN)/python -m course_lib handout

@@ -133,11 +133,12 @@ def copies(
 def slides(
     paths: Notebooks,
     folder: Annotated[Path, typer.Option(help="Where the decks go.")] = Path("build/slides"),
+    pdf: Annotated[bool, typer.Option("--pdf", help="Print them too, a page for a slide.")] = False,
 ) -> None:
     """Export notebooks as reveal.js slides that work offline."""
     from course_lib.authoring import slides as decks
 
-    for deck in decks.slides(paths, folder):
+    for deck in decks.slides(paths, folder, pdf=pdf):
         typer.echo(deck)
 
 

@@ -27,6 +27,9 @@ FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 HEADING_1 = re.compile(r"^# |<h1", re.MULTILINE)
 IMAGE_TAG = re.compile(r"<img\b[^>]*>")
 ALT_TEXT = re.compile(r"""\balt=(["'])\s*[^\s"'].*?\1""", re.DOTALL)
+SECTION = re.compile(r"^## (.*)")
+MINUTES = re.compile(r"\*\*(\d+) min\.\*\*")
+ABOUT = re.compile(r"^About (\d+) minutes", re.MULTILINE)
 NEXT = re.compile(r"Next:[^\n]*\]\(([^)#\s]+)")
 DATA_URI = re.compile(r"data:[\w/+.-]+;base64,[\w+/=\s]+")
 # Two or more folders from the root, or a drive; not the path of a web address.
@@ -40,6 +43,11 @@ def cells(notebook: NotebookNode, kind: str) -> list[tuple[str, NotebookNode]]:
         for n, cell in enumerate(notebook.cells, 1)
         if cell.cell_type == kind
     ]
+
+
+def is_note(cell: NotebookNode) -> bool:
+    """Whether a cell is for the speaker alone."""
+    return cell.metadata.get("slideshow", {}).get("slide_type") == "notes"
 
 
 def valid(notebook, path):
@@ -126,6 +134,26 @@ def slide_types(notebook, path):
             yield f"cell {n} has slide type {kind!r}, expected one of {sorted(SLIDE_TYPES)}"
 
 
+def speaker_notes(notebook, path):
+    """Tell the speaker of each section what to do with it, and for how many minutes."""
+    sections, total = {}, 0
+    for cell in notebook.cells:
+        if found := SECTION.match(cell.source):
+            section = found[1]
+            sections[section] = False
+        if is_note(cell):
+            for minutes in MINUTES.findall(cell.source):
+                total += int(minutes)
+                if sections:
+                    sections[section] = True
+    for section, noted in sections.items():
+        if not noted:
+            yield f"section {section!r} has no speaker's note with its minutes: **3 min.**"
+    for about in map(int, ABOUT.findall(notebook.cells[0].source)):
+        if abs(total - about) > 0.1 * about:
+            yield f"the speaker's notes take {total} minutes, the first cell says {about}"
+
+
 def no_absolute_paths(notebook, path):
     """Name no folder that only one computer has."""
     for n, cell in enumerate(notebook.cells, 1):
@@ -153,7 +181,8 @@ def clean_metadata(notebook, path):
 
 def one_link_onward(notebook, path):
     """End with a link to the next notebook; the last one links to any other page."""
-    links = NEXT.findall(notebook.cells[-1].source)
+    *_, last = (cell for cell in notebook.cells if not is_note(cell))
+    links = NEXT.findall(last.source)
     if len(links) != 1:
         yield f"the last cell has {len(links)} links 'Next: [title](file)', expected 1"
         return
@@ -190,6 +219,7 @@ RULES = [
     no_empty_cells,
     alt_texts,
     slide_types,
+    speaker_notes,
     no_absolute_paths,
     clean_metadata,
     one_link_onward,
@@ -246,15 +276,18 @@ def good(tmp_path) -> tuple[NotebookNode, Path]:
     error = new_output("error", ename="ValueError", evalue="no", traceback=[])
     told = slide(new_code_cell("fail()", outputs=[error], execution_count=2))
     told.metadata["tags"] = ["raises-exception"]
+    notes = slide(new_markdown_cell("## Part\n\n**9 min.** Ask first."))
+    notes.metadata["slideshow"]["slide_type"] = "notes"
     notebook = new_notebook(
         metadata={
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
         },
         cells=[
-            slide(new_markdown_cell("# Title\n\n```python\n# a comment\n```")),
+            slide(new_markdown_cell("# Title\n\nAbout 9 minutes\n\n```python\n# a comment\n```")),
             slide(new_code_cell("show()", outputs=[figure, html], execution_count=1)),
             told,
+            notes,
             slide(new_markdown_cell("Next: [more](b.ipynb). See https://example.org/a/b/c")),
         ],
     )
@@ -290,7 +323,7 @@ SPOILED = [
     (run_in_order, lambda n, p: put(n, 1, execution_count=None), "execution count None"),
     (run_in_order, lambda n, p: put(n, 2, execution_count=3), "expected 2"),
     (one_title, lambda n, p: put(n, 0, source="## Title"), "cell 1 has 0"),
-    (one_title, lambda n, p: put(n, 3, source="# End"), "cell 4 has 1"),
+    (one_title, lambda n, p: put(n, 4, source="# End"), "cell 5 has 1"),
     (no_stored_errors, lambda n, p: put(n, 1, outputs=RAISED), "ValueError: no"),
     (no_stderr, lambda n, p: put(n, 1, outputs=STDERR), "careful"),
     (short_cells, lambda n, p: put(n, 1, source="x = 1\n" * 17), "17 lines"),
@@ -298,15 +331,21 @@ SPOILED = [
     (alt_texts, spoil_alt_text, "image/png"),
     (alt_texts, spoil_html, "<img> without"),
     (alt_texts, lambda n, p: put(n, 0, source="![](face.png)"), "alt text"),
-    (slide_types, lambda n, p: n.cells[3].metadata.clear(), "None"),
+    (slide_types, lambda n, p: n.cells[4].metadata.clear(), "None"),
+    (
+        speaker_notes,
+        lambda n, p: put(n, 4, source="## Another\n\nNext: [it](b.ipynb)"),
+        "'Another'",
+    ),
+    (speaker_notes, lambda n, p: put(n, 3, source="## Part\n\n**7 min.** Ask."), "7 minutes"),
     (no_absolute_paths, lambda n, p: put(n, 1, source="load('/data/faces/a.npy')"), "/data/f"),
     (no_absolute_paths, lambda n, p: put(n, 1, source=r"load('C:\faces\a.npy')"), r"C:\faces"),
     (no_absolute_paths, lambda n, p: put(n, 1, outputs=PATH_SHOWN), "/home/someone"),
     (clean_metadata, lambda n, p: n.metadata.update(widgets={}), "widgets"),
     (clean_metadata, lambda n, p: n.metadata.language_info.update(version="3"), "version"),
     (clean_metadata, lambda n, p: n.cells[1].metadata.update(execution={}), "execution"),
-    (one_link_onward, lambda n, p: put(n, 3, source="The end."), "0 links"),
-    (one_link_onward, lambda n, p: put(n, 3, source="Next: [it](c.ipynb)"), "b.ipynb"),
+    (one_link_onward, lambda n, p: put(n, 4, source="The end."), "0 links"),
+    (one_link_onward, lambda n, p: put(n, 4, source="Next: [it](c.ipynb)"), "b.ipynb"),
     (one_link_onward, lambda n, p: p.with_name("b.ipynb").unlink(), "no file"),
     (small, spoil_size, "2,000,000 bytes"),
     (claims_hold, lambda n, p: put(n, 1, outputs=FALSE_CLAIM), "✗ it is so [3 < 2]"),

@@ -18,6 +18,8 @@ FLAGS = (
     "--no-pdf-header-footer",
 )
 PATIENCE = 60  # seconds
+# A page may take its time to lay itself out: the browser's clock stands still until it has.
+SCRIPTS = ("--run-all-compositor-stages-before-draw", "--virtual-time-budget=60000")
 
 
 def find() -> str | None:
@@ -26,7 +28,9 @@ def find() -> str | None:
     return next(found, ON_MAC if Path(ON_MAC).exists() else None)
 
 
-def print_pdf(browser: str, page: Path, pdf: Path) -> None:
+def print_pdf(
+    browser: str, page: Path, pdf: Path, *, query: str = "", patience: int = PATIENCE
+) -> None:
     """Print a page of this machine.
 
     Parameters
@@ -34,21 +38,26 @@ def print_pdf(browser: str, page: Path, pdf: Path) -> None:
     browser : str
         As `find` gives it.
     page, pdf : Path
+    query : str
+        What the page's scripts are told behind its address; they are waited for.
+    patience : int
+        Seconds.
 
     Raises
     ------
     OSError
-        If the browser gives no file within a minute.
+        If the browser gives no file in that time.
     """
     with tempfile.TemporaryDirectory() as profile, written_beside(pdf) as beside:
         # Root has no sandbox, as in a container; for anybody else scripts of a page stay in it.
         sandbox = ["--no-sandbox"] * (hasattr(os, "geteuid") and os.geteuid() == 0)
         asked = (f"--user-data-dir={profile}", f"--print-to-pdf={beside.absolute()}")
+        address = page.absolute().as_uri() + (query and f"?{query}")
         try:
             done = subprocess.run(
-                [browser, *FLAGS, *sandbox, *asked, page.absolute().as_uri()],
+                [browser, *FLAGS, *sandbox, *(SCRIPTS if query else ()), *asked, address],
                 capture_output=True,
-                timeout=PATIENCE,
+                timeout=patience,
                 check=False,
             )
             printed = done.returncode == 0 and beside.stat().st_size > 0

@@ -7,14 +7,20 @@ from pathlib import Path
 
 from nbconvert import SlidesExporter
 
+from course_lib.authoring import browser
 from course_lib.authoring.execute import clean, read, write
 from course_lib.authoring.links import in_decks
 
 _ASSETS = Path(__file__).parent / "slides_assets"
+PATIENCE = 300  # seconds for a deck's pages
 
 
-def slides(paths: Iterable[str | os.PathLike], folder: str | os.PathLike) -> list[Path]:
+def slides(
+    paths: Iterable[str | os.PathLike], folder: str | os.PathLike, *, pdf: bool = False
+) -> list[Path]:
     """Export notebooks as reveal.js decks that work without a network.
+
+    What does not fit on a slide goes on further ones, in the browser (``slides_assets/pages.js``).
 
     Parameters
     ----------
@@ -23,19 +29,28 @@ def slides(paths: Iterable[str | os.PathLike], folder: str | os.PathLike) -> lis
     folder : path
         Where the decks and their ``assets`` go; made if need be. Copied as a whole it opens
         anywhere, straight from the disk.
+    pdf : bool
+        Print each deck too, a page for a slide.
 
     Returns
     -------
     list of Path
-        One HTML file for each notebook.
+        One HTML file for each notebook, and the PDFs behind them.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such notebook.
+        If there is no such notebook, or no browser to print with.
+    OSError
+        If the browser does not print a deck.
     """
     folder = Path(folder)
     notebooks = {Path(path): read(Path(path)) for path in paths}
+    if pdf and (found := browser.find()) is None:
+        raise FileNotFoundError(
+            "No Chromium or Chrome was found to print slides with: install one, or export without "
+            "PDF, open a deck with ?print-pdf behind its name, and print it."
+        )
     exporter = SlidesExporter(
         template_name="course",
         extra_template_basedirs=[str(_ASSETS / "template")],
@@ -46,6 +61,7 @@ def slides(paths: Iterable[str | os.PathLike], folder: str | os.PathLike) -> lis
     )
     for name in ("reveal.js", "mathjax"):
         shutil.copytree(_ASSETS / name, folder / "assets" / name, dirs_exist_ok=True)
+    shutil.copy(_ASSETS / "pages.js", folder / "assets")
     decks, exported = [], {path.name for path in notebooks}
     for path, notebook in notebooks.items():
         clean(notebook)
@@ -56,4 +72,9 @@ def slides(paths: Iterable[str | os.PathLike], folder: str | os.PathLike) -> lis
         html, _ = exporter.from_notebook_node(notebook, resources=resources)
         decks.append(folder / f"{path.stem}.html")
         write(decks[-1], html)
-    return decks
+    if not pdf:
+        return decks
+    prints = [deck.with_suffix(".pdf") for deck in decks]
+    for deck, printed in zip(decks, prints, strict=True):
+        browser.print_pdf(found, deck, printed, query="print-pdf", patience=PATIENCE)
+    return decks + prints
