@@ -37,6 +37,7 @@ SETTINGS = {
     "html_theme": "sphinx_book_theme",
     "html_theme_options": {
         "home_page_in_toc": True,
+        "navbar_persistent": [],  # one search is enough: the list's own
         "use_download_button": False,
         "show_toc_level": 2,
     },
@@ -126,13 +127,13 @@ def _lay_out(root: Path, source: Path, slides: set[str]) -> None:
             link=_link,
         )
     }
-    texts = sorted(str(path.relative_to(source).with_suffix("")) for path in source.rglob("*.md"))
+    texts = (str(path.relative_to(source).with_suffix("")) for path in source.rglob("*.md"))
     pages["play.md"] = TEMPLATES.get_template("play.md").render()
     pages["index.md"] = TEMPLATES.get_template("index.md").render(
         notebooks=notebooks,
         slides=slides,
         heard=[one.heard.result for one in found],
-        texts=[text for text in texts if f"{text}.md" not in pages],
+        texts=sorted({*texts} - {"README", "notebooks/CLAIMS"}),
     )
     for name, text in pages.items():
         write(source / name, text)
