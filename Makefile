@@ -31,7 +31,7 @@ INSTALL = if $(FIND_UV); then index=$(PIP_INDEX); \
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 NOTEBOOKS = $(sort $(wildcard notebooks/$(NB)*.ipynb))
 
-.PHONY: help lab fresh report test browser lint format notebook claims slides handout demo benchmarks constraints clean distclean
+.PHONY: help lab fresh report test browser lint format notebook claims slides handout demo site benchmarks constraints clean distclean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -87,6 +87,10 @@ handout: $(VENV)/.installed ## Print AE and VAE on two pages of A4 to give away,
 
 demo: $(VENV)/.installed ## Write a page to play with, no kernel needed, to build/demo
 	$(BIN)/python -m course_lib demo
+
+site: $(VENV)/.installed ## Build a site of all notebooks, offline too, in build/site (slides, if they are built)
+	@$(INSTALL) -e ".[site]"
+	$(BIN)/python -m course_lib site
 
 benchmarks: $(VENV)/.installed ## Measure speed, memory, and a published curve
 	@$(INSTALL) -e ".[benchmarks]"

@@ -317,6 +317,19 @@ def demo(
     typer.echo(f"Open {folder / 'index.html'} in a browser.")
 
 
+@app.command("site")
+def site_command(
+    folder: Annotated[Path, typer.Option(help="Where the site goes.")] = Path("build/site"),
+) -> None:
+    """Build a site of the executed notebooks that works offline, the demo in it."""
+    from course_lib.authoring import site
+    from course_lib.explorers import demo
+
+    home = site.site(Path(), folder, demo.make)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    typer.echo(f"{home}: {size / 1e6:.0f} MB in all")
+
+
 def _found(data: str) -> str:
     """A set's name, or a path that is not taken for one: ``./faces`` is a folder of one's own."""
     found = sources.find(data)

@@ -76,10 +76,11 @@ def notebook(tmp_path, capsys):
 
 
 def test_claims_are_read_back_from_outputs_only(notebook):
+    _, cell = nbformat.read(notebook, as_version=4).cells
     assert collect([notebook]) == [
-        Stated("07_example", True, "error [grey levels] is small", "0.5 < 1"),
-        Stated("07_example", False, "error is |tiny|", "2 < 1"),
-        Stated("07_example", True, "people say so", "half true"),
+        Stated("07_example", cell.id, True, "error [grey levels] is small", "0.5 < 1"),
+        Stated("07_example", cell.id, False, "error is |tiny|", "2 < 1"),
+        Stated("07_example", cell.id, True, "people say so", "half true"),
     ]
 
 

@@ -26,6 +26,7 @@ class Stated(NamedTuple):
     """A line that `claim` or `verdict` left in a notebook."""
 
     notebook: str  #: its name, without the ending
+    cell: str  #: the id of the cell that printed it
     holds: bool
     sentence: str
     result: str  #: the measurement, or of something heard the verdict
@@ -58,8 +59,8 @@ def collect(paths: Iterable[str | Path]) -> list[Stated]:
         for cell in read(path).cells:
             shown = "".join(output.get("text", "") for output in cell.get("outputs", []))
             for pattern in (_CLAIM, _VERDICT):
-                for mark, sentence, result in pattern.findall(shown):
-                    found.append(Stated(path.stem, mark == MARKS[True], sentence, result))
+                for mark, *said in pattern.findall(shown):
+                    found.append(Stated(path.stem, cell.get("id", ""), mark == MARKS[True], *said))
     return found
 
 
