@@ -22,7 +22,7 @@ class MappedImages:
         Which pictures of the file, in which order. This index is all that is held in memory.
     """
 
-    dtype = torch.uint8
+    dtype, device = torch.uint8, torch.device("cpu")
     _ROWS_PER_READ = 1024  # 12 MiB of 64 x 64 colour pictures
 
     def __init__(self, path: Path, rows: Tensor):
