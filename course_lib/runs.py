@@ -18,6 +18,7 @@ from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE, load
 from course_lib.objectives import WarmUp, elbo, squared_error
 from course_lib.training.checkpoints import check_ours
 from course_lib.training.loop import content
+from course_lib.training.processes import is_first
 from course_lib.transforms import FaceTransform, face_transform
 
 HOMEWORK = {  # its networks and losses, with sizes of their own
@@ -113,6 +114,10 @@ def train(
     lr: float = 1e-3,
     seed: int = 0,
     device: str = "auto",
+    devices: int = 1,
+    nodes: int = 1,
+    strategy: str = "auto",
+    precision: str = "32-true",
     hidden_dim: int = HIDDEN,
     latent_dim: int = LATENT,
     beta: float = 1.0,
@@ -138,7 +143,7 @@ def train(
         A `FullyConnectedVAE`, or the same network as a plain autoencoder: its codes are the
         posterior's means, without noise or rate. Or the homework's autoencoder, or one of the
         networks of its sample code (see `homework`), with their own sizes and loss.
-    epochs, batch_size, lr, seed, device
+    epochs, batch_size, lr, seed, device, devices, nodes, strategy, precision
         As `training.fit` takes them.
     hidden_dim, latent_dim : int
     beta : float
@@ -161,7 +166,8 @@ def train(
     -------
     dict of dict of float
         What `figures.json` holds: under ``"validation"`` and ``"test"`` the output of
-        `results.measure`, and as ``mean_mse`` that of `results.mean_picture_error`.
+        `results.measure`, and as ``mean_mse`` that of `results.mean_picture_error`. Of several
+        processes that ``torchrun`` started, all but the first write and return nothing.
 
     Raises
     ------
@@ -200,11 +206,17 @@ def train(
         lr=lr,
         seed=seed,
         device=device,
+        devices=devices,
+        nodes=nodes,
+        strategy=strategy,
+        precision=precision,
         transform=transform,
         resume_from=folder / STATE if resume else None,
         checkpoint=folder / STATE,
         on_epoch=keep_settings,
     )
+    if not is_first():
+        return {}
     keep_settings()
     _write(folder / "history.json", json.dumps(state.history, indent=1, allow_nan=False).encode())
     sheet = results.reconstructions(state.model, splits.test, transform)

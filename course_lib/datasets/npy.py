@@ -33,6 +33,10 @@ class MappedImages:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def at(self, rows: Tensor) -> "MappedImages":
+        """Others of the same file's pictures."""
+        return MappedImages(self.path, rows)
+
     def identity(self) -> tuple:
         """What a run's `fingerprint` takes for these pictures. To read them all could take longer
         than to train, so the file's size and time of change stand for its content."""

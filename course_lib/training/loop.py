@@ -200,9 +200,10 @@ def fit(
                 for chosen in batches[state.step % per_epoch :]:
                     if processes.agreed(fabric, interrupted.is_set(), state.step % LOOK == 0):
                         break
-                    images = fabric.to_device(train[processes.share(fabric, chosen)])
+                    mine, own = processes.share(fabric, chosen)
+                    images = fabric.to_device(train[mine])
                     processes.own_noise(fabric, seed, state.step)
-                    terms = criterion(transform(images), state.step)
+                    terms = Terms(*(t[:own] for t in criterion(transform(images), state.step)))
                     loss = terms.loss.sum() / len(chosen)
                     fabric.backward(loss * fabric.world_size)  # of which all take the mean
                     optimizer.step()

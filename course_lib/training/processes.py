@@ -5,6 +5,7 @@ told of one another by the variables that ``torchrun`` sets, so that it may star
 did not, `started_for_each_device` does.
 """
 
+import logging
 import os
 import pickle
 import signal
@@ -53,11 +54,7 @@ def is_first() -> bool:
 
 def fabric(device: str, precision: str, devices: int, nodes: int, strategy: str) -> Fabric:
     """Where to compute, and with whom. Raises ValueError for what is not there."""
-    if strategy not in ("auto", "ddp"):
-        raise ValueError(
-            f"fit got strategy={strategy!r}, but every process holds the whole model here: use "
-            "'ddp', or 'auto', which is that for several devices."
-        )
+    _check_strategy(strategy)
     if under_way():
         everybody, here = (int(os.environ[name]) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
         if (devices, nodes) not in {(1, 1), (here, everybody // here)}:
@@ -78,14 +75,27 @@ def fabric(device: str, precision: str, devices: int, nodes: int, strategy: str)
         strategy=together,
         precision=precision,
     )
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # a banner for each process
     several.launch()
     return several
 
 
-def share(fabric: Fabric, chosen: Tensor) -> Tensor:
-    """This process's part of a batch. All parts together are the batch; they differ by one
-    picture at most, and of a last batch that is too small some processes get none."""
-    return chosen.tensor_split(fabric.world_size)[fabric.global_rank]
+def _check_strategy(strategy: str) -> None:
+    if strategy not in ("auto", "ddp"):
+        raise ValueError(
+            f"fit got strategy={strategy!r}, but every process holds the whole model here: use "
+            "'ddp', or 'auto', which is that for several devices."
+        )
+
+
+def share(fabric: Fabric, chosen: Tensor) -> tuple[Tensor, int]:
+    """This process's part of a batch, and how many of its pictures count.
+
+    All parts together are the batch; they differ by one picture at most. Of a last batch that is
+    smaller than the processes are many some get nothing: they look at all of it, and none counts.
+    """
+    part = chosen.tensor_split(fabric.world_size)[fabric.global_rank]
+    return (part, len(part)) if len(part) else (chosen, 0)
 
 
 def total(fabric: Fabric, numbers: Tensor) -> Tensor:
@@ -131,6 +141,7 @@ def started_for_each_device(fit: Callable[..., State]) -> Callable[..., State]:
                 f"same command on each with torchrun --nnodes {several['nodes']} --nproc-per-node "
                 f"{several['devices']} --rdzv-backend c10d --rdzv-endpoint FIRST_MACHINE:29400."
             )
+        _check_strategy(several["strategy"])
         choose_device(several["device"], several["devices"])
         return _start(call, several, "on_epoch" in kwargs)
 
@@ -181,6 +192,7 @@ def _workers(size: int) -> list[subprocess.Popen]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     everybody = {
+        "TORCH_CPP_LOG_LEVEL": "ERROR",  # no word on what find_unused_parameters costs
         "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // size)),
         **os.environ,
         "MASTER_ADDR": "127.0.0.1",
@@ -246,7 +258,7 @@ def work() -> None:
 
 def _end_with_the_starter() -> None:
     """Stop in good order when the process that waits for this one is gone."""
-    sys.stdin.buffer.read()
+    os.read(sys.stdin.fileno(), 1)  # nothing more will come; at its end there is an end to wait
     os.kill(os.getpid(), signal.SIGTERM)
 
 
