@@ -179,6 +179,16 @@ def train(
     lr: Annotated[float, typer.Option(help="Adam's learning rate.")] = 1e-3,
     seed: Annotated[int, typer.Option(help="Of weights, order and noise.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    devices: Annotated[
+        int, typer.Option(min=1, help="How many, a process each; torchrun says it otherwise.")
+    ] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines with so many, by torchrun.")] = 1,
+    strategy: Annotated[
+        str, typer.Option(help="How several share the work: auto or ddp, which is the same.")
+    ] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="As Lightning Fabric calls it: 32-true, bf16-mixed, …")
+    ] = "32-true",
     hidden_dim: Annotated[int, typer.Option(min=1, help="Units of the hidden layers.")] = 1024,
     latent_dim: Annotated[int, typer.Option(min=1, help="Latent elements.")] = 64,
     beta: Annotated[float, typer.Option(min=0, help="The rate's weight.")] = 1.0,
@@ -221,6 +231,10 @@ def train(
         lr=lr,
         seed=seed,
         device=device,
+        devices=devices,
+        nodes=nodes,
+        strategy=strategy,
+        precision=precision,
         hidden_dim=hidden_dim,
         latent_dim=latent_dim,
         beta=beta,
@@ -232,6 +246,8 @@ def train(
         start=start,
         nll_samples=nll_samples,
     )
+    if not measured:  # one of torchrun's processes, and not the one that tells
+        return
     typer.echo(f"{'':36}{'validation':>12}{'test':>12}")
     for name, words in FIGURES.items():
         if name in measured["test"]:

@@ -7,7 +7,7 @@ whatever scores the model (`objectives`, `evaluation`) scores it with the same o
 from math import log, pi
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 
 class Gaussian(nn.Module):
@@ -119,7 +119,7 @@ class OptimalGaussian(Gaussian):
         if not self.training:
             return self.sigma2
         # No gradient is lost by detaching: at its optimum the loss is flat in the variance.
-        variance = squares.detach().mean().clamp(min=1e-10)
+        variance = _mean_of_all(squares.detach()).clamp(min=1e-10)
         # The mean is of batches only, never of the 1 that it replaces: that is Adam's correction
         # (Kingma and Ba 2015, section 3). To start from the first batch would take no second
         # buffer, but that batch is an untrained network's, nearly as wrong as 1, and after 20
@@ -168,6 +168,17 @@ class Bernoulli(nn.Module):
         # Never quite sure: a tanh reaches ±1 in float32, and one wrong pixel would cost infinity.
         agreement = (x * mean).clamp(min=torch.finfo(mean.dtype).eps - 1)
         return (agreement.log1p() - log(2)).sum(_pixels(x))
+
+
+def _mean_of_all(numbers: Tensor) -> Tensor:
+    """The mean of a batch, of all its parts where several processes share it."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return numbers.mean()
+    sums = torch.stack(
+        [numbers.float().sum(), torch.tensor(float(numbers.numel())).to(numbers.device)]
+    )
+    distributed.all_reduce(sums)
+    return sums[0] / sums[1]
 
 
 def _pixels(x: Tensor) -> tuple[int, ...]:

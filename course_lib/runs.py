@@ -3,6 +3,7 @@
 import glob
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from os.path import abspath, expanduser
@@ -19,6 +20,7 @@ from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE, load
 from course_lib.objectives import WarmUp, elbo, squared_error
 from course_lib.training.checkpoints import check_fits, check_ours
 from course_lib.training.loop import content
+from course_lib.training.processes import is_first
 from course_lib.transforms import FaceTransform, face_transform
 
 HOMEWORK = {  # its networks and losses, with sizes of their own
@@ -131,6 +133,10 @@ def train(
     lr: float = 1e-3,
     seed: int = 0,
     device: str = "auto",
+    devices: int = 1,
+    nodes: int = 1,
+    strategy: str = "auto",
+    precision: str = "32-true",
     hidden_dim: int = HIDDEN,
     latent_dim: int = LATENT,
     beta: float = 1.0,
@@ -157,7 +163,7 @@ def train(
         A `FullyConnectedVAE`, or the same network as a plain autoencoder: its codes are the
         posterior's means, without noise or rate. Or the homework's autoencoder, or one of the
         networks of its sample code (see `homework`), with their own sizes and loss.
-    epochs, batch_size, lr, seed, device
+    epochs, batch_size, lr, seed, device, devices, nodes, strategy, precision
         As `training.fit` takes them.
     hidden_dim, latent_dim : int
     beta : float
@@ -180,7 +186,8 @@ def train(
     -------
     dict of dict of float
         What `figures.json` holds: under ``"validation"`` and ``"test"`` the output of
-        `results.measure`, and as ``mean_mse`` that of `results.mean_picture_error`.
+        `results.measure`, and as ``mean_mse`` that of `results.mean_picture_error`. Of several
+        processes that ``torchrun`` started, all but the first write and return nothing.
 
     Raises
     ------
@@ -216,8 +223,9 @@ def train(
         told = settings | {"finished": finished}
         _write(folder / SETTINGS, json.dumps(told, indent=1).encode())
 
-    with one_alone(folder):
-        _check_folder(folder, resume)  # again: another program may have been quicker
+    with one_alone(folder) if is_first() else nullcontext():
+        if is_first():  # again: another program may have been quicker
+            _check_folder(folder, resume)
         state = training.fit(
             build if start is None else lambda: load_weights(start, build()),
             objective,
@@ -227,11 +235,17 @@ def train(
             lr=lr,
             seed=seed,
             device=device,
+            devices=devices,
+            nodes=nodes,
+            strategy=strategy,
+            precision=precision,
             transform=transform,
             resume_from=folder / STATE if (folder / STATE).exists() else None,
             checkpoint=folder / STATE,
             on_epoch=keep_settings,
         )
+        if not is_first():
+            return {}
         if (done := len(state.history.get("epoch", []))) < epochs:
             keep_settings()
             raise KeyboardInterrupt(

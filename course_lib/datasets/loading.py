@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from course_lib import sources
-from course_lib.datasets import array_files, arrays, axes, photographs
+from course_lib.datasets import array_files, arrays, axes, photographs, shards
 from course_lib.datasets.npy import MappedImages
 from course_lib.datasets.sets import LOADERS
 from course_lib.datasets.splits import Splits, split, split_by_person
@@ -43,7 +43,8 @@ def load(
         ``"fashion-mnist"`` (``data/README.md`` describes them). Or your own: a folder of picture
         files, however deep, or a pattern such as ``"faces/*.jpg"``; a `.npy`, `.npz` or `.mat`; an
         array or tensor; a list of arrays, of PIL pictures or of paths. What it was taken for is
-        printed. A `.npy` of uint8, (N, H, W, 3) or (N, H, W), above 1 GiB stays on disk.
+        printed. A `.npy` of uint8, (N, H, W, 3) or (N, H, W), above 1 GiB stays on disk, and so
+        does a folder of several, which are one set.
     seed : int
         Decides which picture goes where. ``"faces"`` and ``"celeba"`` have fixed splits,
         ``"mnist"`` and ``"fashion-mnist"`` a fixed test set.
@@ -95,7 +96,7 @@ def load(
         parts = split(len(images), seed)
     print(_told(found, words))
     if isinstance(images, MappedImages):
-        return Splits(*(MappedImages(images.path, rows) for rows in parts))
+        return Splits(*(images.at(rows) for rows in parts))
     return Splits(*(images[rows] for rows in parts))
 
 
@@ -188,6 +189,10 @@ def _from_path(path: Path, root: Path, size, key, shape) -> tuple:
     """What a file, a folder or a pattern holds. All but a plain `.npy` is kept as it was read."""
     if path.is_file() and array_files.is_array(path):
         return _from_array_file(path, root, size, key, shape)
+    if found := shards.find(path):
+        images, words = shards.open_shards(found, size)
+        in_memory = images.shape.numel() <= IN_MEMORY_BYTES
+        return images[:] if in_memory else images, None, words
     files, others = _picture_files(path)
     if path.is_file():
         found = photographs.read(files, _name(path), size)

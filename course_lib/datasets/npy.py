@@ -80,7 +80,7 @@ class MappedImages:
         As `MappedArray`, also when indexed.
     """
 
-    dtype = torch.uint8
+    dtype, device = torch.uint8, torch.device("cpu")
     _ROWS_PER_READ = 1024  # 12 MiB of 64 x 64 colour pictures
 
     def __init__(self, path: Path, rows: Tensor):
@@ -90,6 +90,10 @@ class MappedImages:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def at(self, rows: Tensor) -> "MappedImages":
+        """Others of the same file's pictures."""
+        return MappedImages(self.path, rows)
 
     def identity(self) -> tuple:
         """What a run's `fingerprint` takes for these pictures. To read them all could take longer

@@ -25,7 +25,7 @@ _INSTALLED = tuple(Path(sysconfig.get_path(kind)) for kind in ("stdlib", "pureli
 # What Python itself adds to a class; none of it changes what the class does.
 _ADDED = {
     "__annotations__", "__dict__", "__doc__", "__firstlineno__", "__module__", "__qualname__",
-    "__static_attributes__", "__weakref__", "_abc_impl",
+    "__slotnames__", "__static_attributes__", "__weakref__", "_abc_impl",
 }  # fmt: skip
 _OF_EVERY_MODULE = vars(nn.Module()).keys()
 

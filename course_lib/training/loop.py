@@ -1,32 +1,32 @@
 """The training loop.
 
-It runs on Lightning Fabric, which brings devices and mixed precision. Fabric and not Accelerate,
-because a Fabric is an object of its own: a notebook may train once on the CPU and once on a GPU,
-where Accelerate keeps one global state per process.
+It runs on Lightning Fabric, which brings devices, mixed precision and several processes. Fabric and
+not Accelerate, because a Fabric is an object of its own: a notebook may train once on the CPU and
+once on a GPU, where Accelerate keeps one global state per process.
 """
 
 import os
 import time
 from collections.abc import Callable
 from functools import partial
+from inspect import unwrap
 from math import ceil
 from pathlib import Path
 from typing import Protocol
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from course_lib.files import check_place
 from course_lib.objectives import Terms
-from course_lib.training import checkpoints
+from course_lib.training import checkpoints, processes
 from course_lib.training.checkpoints import Mismatch, State, adam, save
 from course_lib.training.fingerprint import fingerprint
 from course_lib.training.runtime import (
-    choose_device,
     evaluating,
     keep_freed_memory,
+    on_the_device,
     own_random_numbers,
     random_state,
     set_random_state,
@@ -41,7 +41,6 @@ os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
 
 Objective = Callable[[nn.Module, Tensor], Terms]
 
-PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 TICK = 1e-9  # seconds; a coarse clock may stand still for as long as a small epoch takes
 LOOK = 20  # steps between two looks at the loss: reading a number off a GPU makes the GPU wait
 
@@ -67,6 +66,7 @@ class Criterion(nn.Module):
         return objective(self.model, x)
 
 
+@processes.started_for_each_device
 def fit(
     model: nn.Module | Callable[[], nn.Module],
     objective: Objective,
@@ -77,6 +77,9 @@ def fit(
     lr: float = 1e-3,
     seed: int = 0,
     device: str | torch.device = "auto",
+    devices: int = 1,
+    nodes: int = 1,
+    strategy: str = "auto",
     precision: str = "32-true",
     transform: nn.Module | None = None,
     resume_from: str | Path | None = None,
@@ -111,6 +114,16 @@ def fit(
         another order, and the last digits differ.
     device : {"auto", "cuda", "cuda:1", "mps", "cpu"} or torch.device
         Where to train; "auto" takes the first there is.
+    devices : int
+        How many of them, a process each: on CPUs processes alone. Each takes its part of every
+        batch, so that `batch_size`, the pictures, their order and the mean loss are those of one;
+        the noise is another, as by another seed, and batch normalisation sees its part only.
+        Validation is done by all alike. The processes stop together, within 20 steps. Where
+        ``torchrun`` started them, `devices` and `nodes` can be left out.
+    nodes : int
+        How many machines with so many devices each; ``torchrun`` has to start them.
+    strategy : {"auto", "ddp"}
+        How several share the work; both mean that each holds the whole model.
     precision : {"32-true", "bf16-mixed", "16-mixed"}
         As Fabric's; the last is for GPUs. Weights and losses have 32 bits in all.
     transform : nn.Module, optional
@@ -125,7 +138,8 @@ def fit(
     progress : bool
         Show a bar with loss and images per second.
     on_epoch : callable
-        Called with the `State` after every epoch, for example a `plots.LiveCurve`.
+        Called with the `State` after every epoch, for example a `plots.LiveCurve`; once, however
+        many processes there are.
 
     Returns
     -------
@@ -144,22 +158,22 @@ def fit(
         If the loss stops being a finite number, within 20 steps. What `checkpoint` holds is then
         still the last state that was whole.
     OSError
-        If nothing can be written where `checkpoint` is: before training.
+        If nothing can be written where `checkpoint` is: before training. One of several processes
+        that was killed is a ChildProcessError; what `checkpoint` holds is whole.
     """
     check_kinds(data, objective)
-    _check(data, epochs=epochs, batch_size=batch_size, lr=lr)
+    _check(data, epochs=epochs, batch_size=batch_size, lr=lr, devices=devices, nodes=nodes)
     if checkpoint is not None:
         check_place(Path(checkpoint))
     keep_freed_memory()
-    kind, devices = choose_device(device)
-    _check_precision(precision, kind)
-    fabric = Fabric(accelerator=kind, devices=devices, precision=precision)
+    fabric = processes.fabric(device, precision, devices, nodes, strategy)
+    first = fabric.is_global_zero
     n, per_epoch = len(data.train), ceil(len(data.train) / batch_size)
 
     with (
         own_random_numbers(seed),
         stop_on_interrupt() as interrupted,
-        tqdm(total=epochs * n, unit=" images", disable=not progress) as bar,
+        tqdm(total=epochs * n, unit=" images", disable=not (progress and first)) as bar,
     ):
         network = fabric.to_device(model if isinstance(model, nn.Module) else model())
         transform = transform or whole_picture(network, data.train)
@@ -171,41 +185,52 @@ def fit(
                 _recount(state, per_epoch)
             _check_not_past(state, epochs * per_epoch, resume_from)
             set_random_state(state.rng)
+            state.sums *= first  # or every process would count in what all have summed
             bar.update(n * state.step // per_epoch)
         criterion, optimizer = fabric.setup(Criterion(network, objective), state.optimizer)
         work = batch_size * _work(network, objective, data.train, transform)
+        train, held_out = (
+            on_the_device(part, fabric.device) for part in (data.train, data.validation)
+        )
 
-        with threads_worth(work):
+        with threads_worth(work // fabric.world_size):
             for epoch in range(state.step // per_epoch, epochs):
                 network.train()
                 started, done = time.perf_counter(), 0
-                for chosen in _batches(n, batch_size, seed, epoch)[state.step % per_epoch :]:
-                    if interrupted.is_set():
+                batches = _batches(n, batch_size, seed, epoch, train.device)
+                for chosen in batches[state.step % per_epoch :]:
+                    if processes.agreed(fabric, interrupted.is_set(), state.step % LOOK == 0):
                         break
-                    images = fabric.to_device(data.train[chosen])
-                    terms = criterion(transform(images), state.step)
-                    fabric.backward(terms.loss.mean())
+                    mine, own = processes.share(fabric, chosen)
+                    images = fabric.to_device(train[mine])
+                    processes.own_noise(fabric, seed, state.step)
+                    terms = Terms(*(t[:own] for t in criterion(transform(images), state.step)))
+                    loss = terms.loss.sum() / len(chosen)
+                    fabric.backward(loss * fabric.world_size)  # of which all take the mean
                     optimizer.step()
                     optimizer.zero_grad()
 
                     state.step += 1
                     state.add(terms)
-                    done += len(images)
-                    bar.update(len(images))
+                    done += len(chosen)
+                    bar.update(len(chosen))
                     if state.step % LOOK == 1:
-                        loss = terms.loss.mean().item()
+                        loss = processes.total(fabric, loss).item()
                         state.check(loss)
                         bar.set_postfix(loss=f"{loss:.4g}", refresh=False)
-                else:
+                state.sums = processes.total(fabric, state.sums)
+                if state.step == (epoch + 1) * per_epoch:
                     speed = done / max(time.perf_counter() - started, TICK)
-                    validation = evaluate(network, objective, data.validation, transform, seed=seed)
+                    validation = evaluate(network, objective, held_out, transform, seed=seed)
                     state.finish_epoch(n, validation, images_per_second=speed)
-                    on_epoch(state)
+                    if first:
+                        on_epoch(state)
                 state.rng = random_state()
-                if checkpoint is not None:
+                if checkpoint is not None and first:
                     save(state, checkpoint)
-                if interrupted.is_set():
-                    tqdm.write(f"Interrupted after step {state.step}: the state is whole.")
+                if processes.agreed(fabric, interrupted.is_set()):
+                    if first:
+                        tqdm.write(f"Interrupted after step {state.step}: the state is whole.")
                     break
     network.eval().cpu()
     return state
@@ -254,11 +279,13 @@ def evaluate(
     return dict(zip(Terms._fields, (sums / len(images)).tolist(), strict=True))
 
 
-def _batches(n: int, batch_size: int, seed: int, epoch: int) -> tuple[Tensor, ...]:
+def _batches(
+    n: int, batch_size: int, seed: int, epoch: int, device: str | torch.device = "cpu"
+) -> tuple[Tensor, ...]:
     """The epoch's batches, as indices. They follow from seed and epoch alone, so that two models
     see the same pictures in the same order, and a resumed run finds its place."""
     generator = torch.Generator().manual_seed(seed + 1_000_003 * (epoch + 1))
-    return torch.randperm(n, generator=generator).split(batch_size)
+    return torch.randperm(n, generator=generator).to(device).split(batch_size)
 
 
 def _work(model: nn.Module, objective: Objective, images: Tensor, transform: nn.Module) -> int:
@@ -300,16 +327,6 @@ def _check(data: Data, **numbers: float) -> None:
         raise ValueError("fit got an empty train or validation set: pass datasets.load(…).")
 
 
-def _check_precision(precision: str, kind: str) -> None:
-    # Fabric would take 16-mixed on a CPU for bf16-mixed, and the run would be stored as another.
-    possible = [one for one in PRECISIONS if (one, kind) != ("16-mixed", "cpu")]
-    if precision not in possible:
-        raise ValueError(
-            f"fit got precision={precision!r}, but on {kind} one of {', '.join(possible)} is "
-            "expected: mixed ones compute in 16 bits what needs no more."
-        )
-
-
 def _recount(state: State, per_epoch: int) -> None:
     state.step = per_epoch * len(state.history.get("epoch", []))
     state.sums = torch.zeros_like(state.sums)
@@ -333,7 +350,7 @@ def identity(
 ) -> dict[str, str | float]:
     """What a run's numbers depend on, so that it is taken for no other."""
     check_kinds(data, objective)
-    loop = fit.__code__
+    loop = unwrap(fit).__code__
     called = objective.func if isinstance(objective, partial) else objective
     transform = transform or whole_picture(network, data.train)
     return {

@@ -16,6 +16,7 @@ from course_lib.training import checkpoints
 from course_lib.training.checkpoints import Mismatch, State
 from course_lib.training.fingerprint import fingerprint
 from course_lib.training.loop import Data, Objective, fit, identity
+from course_lib.training.processes import under_way
 from course_lib.training.runtime import own_random_numbers
 
 
@@ -57,11 +58,18 @@ def fit_or_load(
         If the name cannot be a file's.
     OSError
         If something else is in the file's place, or nothing can be written there.
+    RuntimeError
+        In one of several processes that ``torchrun`` started.
     """
     if not name or re.search(r'[/\\:*?"<>|]', name):
         raise ValueError(
             f"fit_or_load got the name {name!r}, but a file will be called so: leave out / and "
             "other signs that names of files may not have."
+        )
+    if under_way():
+        raise RuntimeError(
+            "fit_or_load trains once for all programs, and torchrun has started several: start "
+            "it without, with devices=, or call fit with a checkpoint."
         )
     asked = signature(fit).bind(model, objective, data, epochs=epochs, **settings)
     asked.apply_defaults()

@@ -8,41 +8,67 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
-def choose_device(device: str | torch.device = "auto") -> tuple[str, int | list[int]]:
+def choose_device(
+    device: str | torch.device = "auto", count: int = 1
+) -> tuple[str, int | list[int]]:
     """Pick where to compute: what was asked for, or the first there is of cuda, mps, cpu.
 
     Parameters
     ----------
     device : {"auto", "cuda", "cuda:1", "mps", "cpu"} or torch.device
+    count : int
+        How many of them. Of CPUs there are as many as one likes: each is a process.
 
     Returns
     -------
     kind : str
         "cuda", "mps" or "cpu".
     devices : int or list of int
-        One of that kind, or the one that a number was given of.
+        So many of that kind, or the one that a number was given of.
 
     Raises
     ------
     ValueError
-        If the device is unknown or not on this machine.
+        If the device is unknown or not on this machine, or there are not as many.
     """
     there = ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
     there.append("cpu")
-    if str(device) == "auto":
-        return there[0], 1
-    kind, _, number = str(device).partition(":")
-    count = torch.cuda.device_count() if kind == "cuda" else 1
-    known = number == "" or (number.isdecimal() and int(number) < count)
+    kind, _, number = (there[0] if str(device) == "auto" else str(device)).partition(":")
+    here = torch.cuda.device_count() if kind == "cuda" else 1
+    known = number == "" or (number.isdecimal() and int(number) < here)
     if kind not in there or not known:
         raise ValueError(
             f"There is no device {str(device)!r} here, only {', '.join(there)}: use one of them, "
             "or device='auto'."
         )
-    return kind, [int(number)] if number and kind == "cuda" else 1
+    if kind != "cpu" and count > (here := 1 if number else here):
+        raise ValueError(
+            f"{count} devices were asked for, but there is {here} of {str(device)!r} here: ask for "
+            "so many, or for processes on the CPU with device='cpu'."
+        )
+    return kind, [int(number)] if number and kind == "cuda" else count
+
+
+def on_the_device(images: Tensor, device: torch.device) -> Tensor:
+    """Pictures that fit go to the graphics card once, and batches are gathered there.
+
+    Parameters
+    ----------
+    images : Tensor or MappedImages
+    device : torch.device
+
+    Returns
+    -------
+    Tensor or MappedImages
+        On the device, if it is a CUDA card and half of its free memory is enough; else as it was.
+    """
+    if device.type != "cuda" or not isinstance(images, Tensor):
+        return images
+    free, _ = torch.cuda.mem_get_info(device)
+    return images.to(device) if images.nbytes <= free / 2 else images
 
 
 @contextmanager

@@ -1,0 +1,97 @@
+"""Do memory and time per picture stay the same from 10,000 pictures to 1,000,000?
+
+    python tests/benchmarks/scale.py [folder]
+
+It makes small random pictures on the spot (3 × 16 × 16, so that a million are 768 MB), once in one
+`.npy` and once in eight uneven ones, and draws 2,000 batches of 128 in the order of an epoch of
+`training.fit`, each time in a fresh process, three times in turn. The pictures stay on disk
+whatever their size. Columns: by how many MB the process's own memory (RssAnon) and its peak with
+pages of files (VmHWM) grew, the median; the fewest microseconds that a picture took.
+
+Why a reader of our own: pictures of equal size lie in a `.npy` at known places, so that any order
+is an index, and mixing a million pictures costs 8 bytes for each and no buffer. WebDataset, litdata
+and Hugging Face's streams read one after the other and mix within a buffer, which suits files that
+are far away, and want them converted; Hugging Face's `Dataset` maps Arrow files with any order too,
+but gives a picture at a time through Python objects. `torch.utils.data` has workers for decoding,
+where here there is nothing to decode: a batch is one gather.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from memory import memory
+
+from course_lib.datasets.npy import MappedImages
+from course_lib.datasets.shards import ShardedImages, find
+from course_lib.training.loop import _batches
+
+COUNTS = (10_000, 100_000, 1_000_000)
+SHARES = (1, 2, 3, 4, 5, 8, 13, 28)  # of the pictures, in 64ths
+PICTURE = (16, 16, 3)
+BATCHES, BATCH_SIZE, ROUNDS = 2_000, 128, 3
+
+
+def write(folder: Path, n: int) -> None:
+    """``whole/0.npy``, and ``parts`` of it."""
+    images = np.random.default_rng(0).integers(0, 256, (n, *PICTURE), np.uint8)
+    ends = np.cumsum(SHARES)[:-1] * n // sum(SHARES)
+    for name, parts in (("whole", [images]), ("parts", np.split(images, ends))):
+        (folder / name).mkdir()
+        for number, part in enumerate(parts):
+            np.save(folder / name / f"{number}.npy", part)
+
+
+def measure(folder: Path) -> dict[str, float]:
+    """Draw batches in an epoch's order, and the next's where it ends."""
+    before = memory()
+    paths = find(folder)
+    images = ShardedImages(paths)
+    if len(paths) == 1:
+        images = MappedImages(paths[0], images.rows)
+    seconds, epoch, left = 0.0, 0, BATCHES
+    while left:
+        for chosen in _batches(len(images), BATCH_SIZE, 0, epoch)[:left]:
+            start = time.perf_counter()
+            images[chosen]
+            seconds += (time.perf_counter() - start) / len(chosen) / BATCHES
+            left -= 1
+        epoch += 1
+    grown = {name: value - before[name] for name, value in memory().items()}
+    return {"own": grown["anonymous"], "peak": grown["peak"], "us": 1e6 * seconds}
+
+
+def main(folder: str | None) -> None:
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        places = []
+        for n in COUNTS:
+            place = Path(temporary) / str(n)
+            place.mkdir()
+            write(place, n)
+            places += [(n, place / name) for name in ("whole", "parts")]
+        found = {place: [] for place in places}
+        for _ in range(ROUNDS):
+            for n, place in places:
+                command = [sys.executable, __file__, "--measure", str(place)]
+                told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+                found[n, place].append(json.loads(told))
+    print("| pictures | files | own memory, MB | peak, MB | µs per picture |")
+    print("| --- | --- | --- | --- | --- |")
+    for (n, place), rounds in found.items():
+        own, peak = (statistics.median(one[name] for one in rounds) for name in ("own", "peak"))
+        files = 1 if place.name == "whole" else len(SHARES)
+        print(f"| {n:,} | {files} | {own:.0f} | {peak:.0f} | {min(r['us'] for r in rounds):.2f} |")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--measure"]:
+        torch.set_num_threads(1)
+        print(json.dumps(measure(Path(sys.argv[2]))))
+    else:
+        main(*sys.argv[1:2] or [None])
