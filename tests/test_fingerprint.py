@@ -122,3 +122,15 @@ def test_members_of_an_enum_are_told_apart():
 def test_what_cannot_be_told_is_refused_in_one_sentence():
     with pytest.raises(TypeError, match="generator has no content .* a method identity"):
         fingerprint(i for i in ())
+
+
+def test_to_be_sent_to_another_process_changes_nothing():
+    """Python notes in a class which slots it has when it pickles the first of its objects."""
+
+    class Objective:
+        weight = 2
+
+    before = fingerprint(Objective())
+    Objective().__reduce_ex__(4)
+    assert "__slotnames__" in vars(Objective)
+    assert fingerprint(Objective()) == before

@@ -17,6 +17,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
+import tqdm.notebook
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -127,6 +128,26 @@ def test_training_leaves_the_callers_random_numbers_alone():
     torch.manual_seed(5)
     fit()
     assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("kind", [tqdm.std.tqdm, tqdm.notebook.tqdm], ids=["console", "notebook"])
+def test_the_bar_says_how_long_it_will_take_after_a_resume_too(tmp_path, monkeypatch, kind):
+    """What was done before says nothing of the speed now."""
+    shown = []
+
+    class Bar(kind):
+        def update(self, n=1):
+            shown.append(str(self))
+            return super().update(n)
+
+    monkeypatch.setattr(loop, "tqdm", Bar)
+    path = tmp_path / "state.safetensors"
+    fit(epochs=1, checkpoint=path, progress=True)
+    assert " 8/53 [" in shown[1]
+    assert re.search(r"\[\d\d:\d\d<\d\d:\d\d, .* images/s", shown[-1])
+    shown.clear()
+    fit(epochs=3, resume_from=path, progress=True)
+    assert " 53/159 [00:00<?" in shown[0], "the time left is not known yet"
 
 
 def test_history_holds_plain_numbers_one_per_epoch():

@@ -173,7 +173,6 @@ def fit(
     with (
         own_random_numbers(seed),
         stop_on_interrupt() as interrupted,
-        tqdm(total=epochs * n, unit=" images", disable=not (progress and first)) as bar,
     ):
         network = fabric.to_device(model if isinstance(model, nn.Module) else model())
         transform = transform or whole_picture(network, data.train)
@@ -186,14 +185,19 @@ def fit(
             _check_not_past(state, epochs * per_epoch, resume_from)
             set_random_state(state.rng)
             state.sums *= first  # or every process would count in what all have summed
-            bar.update(n * state.step // per_epoch)
         criterion, optimizer = fabric.setup(Criterion(network, objective), state.optimizer)
         work = batch_size * _work(network, objective, data.train, transform)
         train, held_out = (
             on_the_device(part, fabric.device) for part in (data.train, data.validation)
         )
 
-        with threads_worth(work // fabric.world_size):
+        bar = tqdm(
+            total=epochs * n,
+            initial=n * state.step // per_epoch,  # not of now: they say nothing of the speed
+            unit=" images",
+            disable=not (progress and first),
+        )
+        with bar, threads_worth(work // fabric.world_size):
             for epoch in range(state.step // per_epoch, epochs):
                 network.train()
                 started, done = time.perf_counter(), 0

@@ -45,7 +45,7 @@ LAST_WORDS = 5  # seconds that the others have to end by themselves once one has
 
 def under_way() -> bool:
     """Whether this is one of several processes already, as ``torchrun`` starts them."""
-    return torch.distributed.is_torchelastic_launched() and int(os.environ["WORLD_SIZE"]) > 1
+    return "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ["WORLD_SIZE"]) > 1
 
 
 def is_first() -> bool:
@@ -232,7 +232,8 @@ def _raise_what_failed(workers: list[subprocess.Popen], folder: Path, checkpoint
         with suppress(subprocess.TimeoutExpired):
             worker.wait(max(0, until - time.monotonic()))
     kept = (
-        f"go on from its last whole epoch with resume_from={str(checkpoint)!r}"
+        f"go on from its last whole epoch with resume_from={str(checkpoint)!r} (the command: "
+        "--resume)"
         if checkpoint is not None and Path(checkpoint).exists()
         else "train again, with checkpoint= to lose one epoch at most"
     )
