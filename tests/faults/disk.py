@@ -120,6 +120,7 @@ def nothing_to_write_to(folder: Path) -> Iterator[Path]:
 def fresh(shell: str = "true", **environment: str) -> trials.Fault:
     """The command in a process of its own, with a data file whose name is not ASCII."""
 
+    @trials.slow
     @trials.at_most(2)
     def fault(chance, folder: Path) -> str | None:
         data = folder / "Gesichter σ² ü.npy"
