@@ -101,11 +101,12 @@ def picture(source: str | os.PathLike | Image.Image, size: int = 64) -> Tensor:
     try:
         with Image.open(source) if not isinstance(source, Image.Image) else source.copy() as image:
             return torch.from_numpy(square(image, size)).movedim(-1, 0).contiguous()
-    except (ValueError, OSError, Image.DecompressionBombError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # Pillow raises what a file's bytes lead it to
+        reason = " ".join(str(error).split())
         raise ValueError(
-            f"'{source}' cannot be opened as a photograph ({error}): pass the path of a JPEG, PNG "
+            f"'{source}' cannot be opened as a photograph ({reason}): pass the path of a JPEG, PNG "
             "or another picture."
         ) from error
 

@@ -1,4 +1,4 @@
-"""The fault scripts, each fault once: nothing is lost. What more runs showed: faults/README.md."""
+"""The fault scripts, each quick fault once: nothing is lost. More, and slow ones: faults/README."""
 
 import os
 import re
@@ -14,16 +14,16 @@ ROW = re.compile(r"^\| (.+?) \| ([\d,]+|not tried: .+?) \| ([\d,]*) \| (\d*) \|$
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the scripts fork, which Windows cannot")
-def test_every_fault_is_survived_once_and_stands_in_the_readme():
+def test_faults_are_survived_once_and_stand_in_the_readme():
     run = subprocess.run(
-        [sys.executable, ROOT / "tests" / "faults" / "run.py", "--times", "1"],
+        [sys.executable, ROOT / "tests" / "faults" / "run.py", "--quick", "--times", "1"],
         env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
     )
     assert run.returncode == 0, run.stdout + run.stderr
     rows = ROW.findall(run.stdout)
-    assert {name for name, *_ in rows} == {name for name, *_ in ROW.findall(README)}
+    assert {name for name, *_ in rows} < {name for name, *_ in ROW.findall(README)}
     assert {lost for *_, lost in rows} <= {"0", ""}
     assert sum(int(survived.replace(",", "")) for _, _, survived, _ in rows if survived) > 1000
 

@@ -656,6 +656,9 @@ def test_where_nothing_can_be_written_it_is_said_before_training(tmp_path, monke
         cached()
     with pytest.raises(OSError, match="Nothing can be written to"):
         fit(checkpoint=occupied / "state.safetensors")
+    for place in (tmp_path, tmp_path / ("long" * 100)):
+        with pytest.raises(OSError, match=r"choose another name\.$"):
+            fit(checkpoint=place)
     assert list(tmp_path.iterdir()) == [occupied]
 
 

@@ -1,6 +1,7 @@
 """Picture files, opened by Pillow: found, turned upright, shrunk once."""
 
 import glob
+import struct
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,8 +19,9 @@ from course_lib.transforms import square
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")  # others are guesses
 SUFFIXES = set(".jpg .jpeg .png .webp .bmp .tif .tiff .gif .pgm .ppm .pbm .pnm".split())
 ORIENTATION = 0x0112  # the number of EXIF's note of how a camera was held
-UNREADABLE = (
-    UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError,
+UNREADABLE = (  # what Pillow raises for what a file's bytes lead it to
+    UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, TypeError, LookupError,
+    AttributeError, ArithmeticError, RuntimeError, struct.error, MemoryError,
     Image.DecompressionBombError, Image.DecompressionBombWarning,
 )  # fmt: skip
 

@@ -146,8 +146,8 @@ FAULTS = {
     "SIGKILL while saving": stopped(save, saved),
     "SIGKILL while drawing the faces": stopped(draw, images(draw)),
     "SIGKILL while converting a folder": stopped(convert, images(convert)),
-    "Ctrl-C of the command train": stopped(command, commanded, signal.SIGINT),
-    "SIGTERM of the command train": stopped(command, commanded, signal.SIGTERM),
+    "Ctrl-C of the command train": trials.slow(stopped(command, commanded, signal.SIGINT)),
+    "SIGTERM of the command train": trials.slow(stopped(command, commanded, signal.SIGTERM)),
 }
 
 if __name__ == "__main__":

@@ -141,6 +141,12 @@ def at_most(times: int) -> Callable[[Fault], Fault]:
     return marked
 
 
+def slow(fault: Fault) -> Fault:
+    """A fault that takes seconds: left out of what `make test` tries."""
+    fault.slow = True
+    return fault
+
+
 def table(faults: dict[str, Fault], times: int, seed: int = 0) -> int:
     """Try faults, print a row of the table for each, and return how many times something was lost.
 
@@ -183,10 +189,15 @@ def main(faults: dict[str, Fault]) -> None:
     asked = argparse.ArgumentParser()
     asked.add_argument("--times", type=int, default=50, help="how often each fault is tried")
     asked.add_argument("--seed", type=int, default=0)
+    asked.add_argument("--quick", action="store_true", help="leave out what takes seconds")
     asked.add_argument("--only", default="", help="faults with these words in their names")
     options = asked.parse_args()
     if not hasattr(os, "fork"):
         sys.exit("These scripts fork, which Windows cannot.")
-    chosen = {name: fault for name, fault in faults.items() if options.only in name}
+    chosen = {
+        name: fault
+        for name, fault in faults.items()
+        if options.only in name and not (options.quick and hasattr(fault, "slow"))
+    }
     print(HEAD, flush=True)
     sys.exit(min(1, table(chosen, options.times, options.seed)))
