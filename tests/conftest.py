@@ -20,6 +20,7 @@ SEED = 0
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROME_ON_MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+NO_SITE = "The extra `site` is not installed: `make site` installs it."
 NO_BROWSER = (
     "No Chromium or Chrome was found: install one, or run `python -m playwright install chromium`."
 )
@@ -43,6 +44,12 @@ def _seeded():
 def _nobody(tmp_path, monkeypatch):
     """Keep what tests predict and try apart, and away from the developer's own record."""
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "progress.json"))
+
+
+@pytest.fixture(scope="session")
+def sphinx():
+    """What the site is built with; without it the test is skipped: it is 80 MB, and an extra."""
+    pytest.importorskip("myst_nb", reason=NO_SITE)
 
 
 @pytest.fixture(scope="session")
@@ -87,9 +94,9 @@ def page(browser):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Say loudly that tests in a browser did not run."""
+    """Say loudly which tests did not run."""
     skipped = terminalreporter.stats.get("skipped", [])
-    count = sum(NO_BROWSER in str(report.longrepr) for report in skipped)
-    if count:
-        line = f"{count} TEST(S) IN A BROWSER DID NOT RUN. {NO_BROWSER}"
-        terminalreporter.write_line(line, red=True, bold=True)
+    for kind, reason in (("IN A BROWSER", NO_BROWSER), ("OF THE SITE", NO_SITE)):
+        if count := sum(reason in str(report.longrepr) for report in skipped):
+            line = f"{count} TEST(S) {kind} DID NOT RUN. {reason}"
+            terminalreporter.write_line(line, red=True, bold=True)

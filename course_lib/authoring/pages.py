@@ -63,7 +63,7 @@ def page(path: Path) -> NotebookNode:
             for output in cell.outputs:
                 outputs += _shown(output, forms.get(cell.id), answers.get(cell.id))
             cell.outputs = outputs
-            tags = ["hide-cell"] * solution + ["hide-input"] * (cell.id in forms)
+            tags = ["hide-cell"] * solution + ["remove-input"] * (cell.id in forms)
             alts = [_alt(one) for one in outputs if "image/png" in one.get("data", {})]
             cell.metadata = {"tags": tags, "page": {"anchor": anchor(cell.id), "alts": alts}}
         elif solution:

@@ -37,6 +37,7 @@ SETTINGS = {
     "html_theme": "sphinx_book_theme",
     "html_theme_options": {
         "home_page_in_toc": True,
+        "navbar_persistent": [],  # one search is enough: the list's own
         "use_download_button": False,
         "show_toc_level": 2,
     },
@@ -45,7 +46,7 @@ SETTINGS = {
     "html_context": {"default_mode": "auto"},
     "html_static_path": ["_static"],
     "html_css_files": ["course.css"],
-    "html_js_files": [("predictions.js", {"defer": "defer"})],
+    "html_js_files": [(name, {"defer": ""}) for name in ("formulas.js", "predictions.js")],
     "html_copy_source": False,
     "html_show_copyright": False,
     "html_show_sphinx": False,
@@ -126,13 +127,13 @@ def _lay_out(root: Path, source: Path, slides: set[str]) -> None:
             link=_link,
         )
     }
-    texts = sorted(str(path.relative_to(source).with_suffix("")) for path in source.rglob("*.md"))
+    texts = (str(path.relative_to(source).with_suffix("")) for path in source.rglob("*.md"))
     pages["play.md"] = TEMPLATES.get_template("play.md").render()
     pages["index.md"] = TEMPLATES.get_template("index.md").render(
         notebooks=notebooks,
         slides=slides,
         heard=[one.heard.result for one in found],
-        texts=[text for text in texts if f"{text}.md" not in pages],
+        texts=sorted({*texts} - {"README", "notebooks/CLAIMS"}),
     )
     for name, text in pages.items():
         write(source / name, text)
@@ -153,18 +154,19 @@ def _build(source: Path, built: Path) -> None:
     try:
         from sphinx.application import Sphinx
         from sphinx.util.console import strip_colors
+        from sphinx.util.docutils import docutils_namespace
     except ImportError as error:
         raise ValueError(
             "The site is built by Sphinx, which is not installed: make site installs it, or "
             "pip install -e '.[site]'."
         ) from error
     warnings = StringIO()
-    sphinx = Sphinx(
-        source, None, built, source / ".doctrees", "html", SETTINGS, status=None, warning=warnings
-    )
-    sphinx.connect("doctree-read", _mark_cells)
-    sphinx.connect("html-page-context", _mend_tables)
-    sphinx.build()
+    where = source, None, built, source / ".doctrees", "html"
+    with docutils_namespace():  # what Sphinx tells docutils, another site is told anew
+        sphinx = Sphinx(*where, SETTINGS, status=None, warning=warnings)
+        sphinx.connect("doctree-read", _mark_cells)
+        sphinx.connect("html-page-context", _mend_tables)
+        sphinx.build()
     if found := strip_colors(warnings.getvalue()).replace(f"{source}/", "").splitlines():
         raise ValueError(f"Sphinx finds {len(found)} faults; mend this one first: {found[0]}")
     for made_of in built.rglob("*.map"):  # for the theme's own developers, 3 MB
