@@ -176,6 +176,13 @@ def test_a_widget_says_where_it_lives(first):
     assert figures.outputs[2].data["text/html"] == BARE
 
 
+def test_teachers_answers_are_no_page_and_headings_are_named_as_sphinx_does():
+    mended = site._links_mended(
+        "[its heading](05_it.ipynb#Sum-or-mean?), [answers](ANSWERS.md#one), [page](QUESTIONS.md)"
+    )
+    assert mended == "[its heading](05_it.ipynb#sum-or-mean), answers, [page](QUESTIONS.md)"
+
+
 def demo(folder):
     folder.mkdir()
     (folder / "index.html").write_text("<!DOCTYPE html><title>demo</title>")

@@ -21,8 +21,9 @@ MATHJAX = ASSETS.parent / "slides_assets" / "mathjax"
 # What the notebooks and the texts beside them link to.
 TEXTS = (
     "README.md CONTRIBUTING.md LICENSE* CITATION.cff data/README.md tests/benchmarks/*.*"
-    " notebooks/*.md notebooks/*.png"
+    " notebooks/*.md notebooks/*.png notebooks/*.svg"
 ).split()
+APART = "ANSWERS.md"  # what teachers keep from students is no page, and links to it are words
 _EMBEDDED = re.compile(r"data:image/png;base64,([\w+/=\s]+)")
 SETTINGS = {
     "project": "Autoencoders by hand",
@@ -32,6 +33,7 @@ SETTINGS = {
     "nb_execution_mode": "off",
     "myst_enable_extensions": ["dollarmath", "amsmath"],
     "myst_heading_anchors": 4,
+    "suppress_warnings": ["myst.header"],  # a glossary's entries lie two levels below its title
     "mathjax_path": "mathjax/tex-svg-full.js",
     "mathjax3_config": {"options": {"enableMenu": False}},  # the menu would fetch more of MathJax
     "html_theme": "sphinx_book_theme",
@@ -109,7 +111,10 @@ def _lay_out(root: Path, source: Path, slides: set[str]) -> None:
         for path in root.glob(pattern):
             copy = source / path.relative_to(root)
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, copy)
+            if path.suffix == ".md" and path.name != APART:
+                write(copy, _links_mended(path.read_text(encoding="utf-8")))
+            elif path.name != APART:
+                shutil.copy(path, copy)
     shutil.copytree(ASSETS / "static", source / "_static")
     shutil.copytree(MATHJAX, source / "_static" / "mathjax")
 
@@ -137,6 +142,14 @@ def _lay_out(root: Path, source: Path, slides: set[str]) -> None:
     )
     for name, text in pages.items():
         write(source / name, text)
+
+
+def _links_mended(text: str) -> str:
+    """Markdown whose links into notebooks name headings as MyST does: JupyterLab keeps capitals."""
+    text = re.sub(rf"\[([^\]]*)\]\({re.escape(APART)}[^)]*\)", r"\1", text)
+    return re.sub(
+        r"(\.ipynb#)([^)\s]+)", lambda link: link[1] + re.sub(r"[^\w-]", "", link[2].lower()), text
+    )
 
 
 def _listed(path: Path) -> Listed:
