@@ -23,9 +23,7 @@ from tests.test_notebooks import NOTEBOOKS
 from tests.test_setup import make, needs_make
 
 ROOT = Path(__file__).resolve().parent.parent
-PIXEL = base64.b64encode((b"\x89PNG one pixel, as far as anybody looks")).decode()
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
-)
+PIXEL = base64.b64encode(b"\x89PNG, as far as anybody looks").decode()
 
 QUESTION = """\
 choices = ["less than 5 %", "less", "more < all"]
@@ -62,8 +60,6 @@ def notebook(first="# 1 · First: what is it?", link="02_second.ipynb"):
 BARE = "<div><table><tr><td></td><th>a</th></tr></table></div>"
 TABLE = BARE.replace("<table>", '<style scoped>th {}</style><table border="1">')
 TABLE = TABLE.replace("<td></td>", "<th></th>")
-    '<div><style scoped>th {}</style><table border="1"><tr><th></th><th>a</th></tr></table></div>'
-)
 
 
 def widget(name):
@@ -178,6 +174,13 @@ def test_a_widget_says_where_it_lives(first):
     assert explorer.metadata.page.alts == ["A face."]
     assert figures.metadata.page.alts == ["A ‘nose’ & a mouth.", "Ears."]
     assert figures.outputs[2].data["text/html"] == BARE
+
+
+def test_teachers_answers_are_no_page_and_headings_are_named_as_sphinx_does():
+    mended = site._links_mended(
+        "[its heading](05_it.ipynb#Sum-or-mean?), [answers](ANSWERS.md#one), [page](QUESTIONS.md)"
+    )
+    assert mended == "[its heading](05_it.ipynb#sum-or-mean), answers, [page](QUESTIONS.md)"
 
 
 def demo(folder):

@@ -21,8 +21,9 @@ MATHJAX = ASSETS.parent / "slides_assets" / "mathjax"
 # What the notebooks and the texts beside them link to.
 TEXTS = (
     "README.md CONTRIBUTING.md LICENSE* CITATION.cff data/README.md tests/benchmarks/*.*"
-    " notebooks/*.md notebooks/*.png"
+    " notebooks/*.md notebooks/*.png notebooks/*.svg"
 ).split()
+APART = "ANSWERS.md"  # what teachers keep from students is no page, and links to it are words
 _EMBEDDED = re.compile(r"data:image/png;base64,([\w+/=\s]+)")
 SETTINGS = {
     "project": "Autoencoders by hand",
@@ -32,6 +33,7 @@ SETTINGS = {
     "nb_execution_mode": "off",
     "myst_enable_extensions": ["dollarmath", "amsmath"],
     "myst_heading_anchors": 4,
+    "suppress_warnings": ["myst.header"],  # a glossary's entries lie two levels below its title
     "mathjax_path": "mathjax/tex-svg-full.js",
     "mathjax3_config": {"options": {"enableMenu": False}},  # the menu would fetch more of MathJax
     "html_theme": "sphinx_book_theme",
@@ -46,7 +48,7 @@ SETTINGS = {
     "html_context": {"default_mode": "auto"},
     "html_static_path": ["_static"],
     "html_css_files": ["course.css"],
-    "html_js_files": [("predictions.js", {"defer": "defer"})],
+    "html_js_files": [(name, {"defer": ""}) for name in ("formulas.js", "predictions.js")],
     "html_copy_source": False,
     "html_show_copyright": False,
     "html_show_sphinx": False,
@@ -109,7 +111,10 @@ def _lay_out(root: Path, source: Path, slides: set[str]) -> None:
         for path in root.glob(pattern):
             copy = source / path.relative_to(root)
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, copy)
+            if path.suffix == ".md" and path.name != APART:
+                write(copy, _links_mended(path.read_text(encoding="utf-8")))
+            elif path.name != APART:
+                shutil.copy(path, copy)
     shutil.copytree(ASSETS / "static", source / "_static")
     shutil.copytree(MATHJAX, source / "_static" / "mathjax")
 
@@ -139,6 +144,14 @@ def _lay_out(root: Path, source: Path, slides: set[str]) -> None:
         write(source / name, text)
 
 
+def _links_mended(text: str) -> str:
+    """Markdown whose links into notebooks name headings as MyST does: JupyterLab keeps capitals."""
+    text = re.sub(rf"\[([^\]]*)\]\({re.escape(APART)}[^)]*\)", r"\1", text)
+    return re.sub(
+        r"(\.ipynb#)([^)\s]+)", lambda link: link[1] + re.sub(r"[^\w-]", "", link[2].lower()), text
+    )
+
+
 def _listed(path: Path) -> Listed:
     first = read(path).cells[0].source
     number, title, question = re.match(r"# (\d+) · ([^:\n]+): (.+)", first).groups()
@@ -154,18 +167,19 @@ def _build(source: Path, built: Path) -> None:
     try:
         from sphinx.application import Sphinx
         from sphinx.util.console import strip_colors
+        from sphinx.util.docutils import docutils_namespace
     except ImportError as error:
         raise ValueError(
             "The site is built by Sphinx, which is not installed: make site installs it, or "
             "pip install -e '.[site]'."
         ) from error
     warnings = StringIO()
-    sphinx = Sphinx(
-        source, None, built, source / ".doctrees", "html", SETTINGS, status=None, warning=warnings
-    )
-    sphinx.connect("doctree-read", _mark_cells)
-    sphinx.connect("html-page-context", _mend_tables)
-    sphinx.build()
+    where = source, None, built, source / ".doctrees", "html"
+    with docutils_namespace():  # what Sphinx tells docutils, another site is told anew
+        sphinx = Sphinx(*where, SETTINGS, status=None, warning=warnings)
+        sphinx.connect("doctree-read", _mark_cells)
+        sphinx.connect("html-page-context", _mend_tables)
+        sphinx.build()
     if found := strip_colors(warnings.getvalue()).replace(f"{source}/", "").splitlines():
         raise ValueError(f"Sphinx finds {len(found)} faults; mend this one first: {found[0]}")
     for made_of in built.rglob("*.map"):  # for the theme's own developers, 3 MB
