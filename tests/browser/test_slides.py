@@ -16,12 +16,12 @@ SCREEN = {"width": 1280, "height": 720}
 # by transitions but not resized: places count from the slide's own corner.
 MEASURE = """() => {
     Reveal.configure({viewDistance: 10000});
-    const shown = e => e.getClientRects().length && !e.closest('aside, svg, mjx-assistive-mml');
+    const shown = e => e.getClientRects().length;
     const scrolls = e => e.clientWidth && getComputedStyle(e).overflowX !== 'visible'
         && (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1);
     return Reveal.getSlides().map(slide => {
         const {left, top} = slide.getBoundingClientRect();
-        const inside = [...slide.querySelectorAll('*')].filter(shown);
+        const inside = [...slide.querySelectorAll(':not(aside *, mjx-container *)')].filter(shown);
         const boxes = inside.map(e => e.getBoundingClientRect());
         const all = name => inside.filter(e => e.matches(name));
         const text = all('h1, h2, h3, h4, p, li, td').map(e => e.innerText).join(' ');
