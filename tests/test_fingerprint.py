@@ -1,7 +1,9 @@
 """A fingerprint is the same for the same content, and another for any other."""
 
 import enum
+import sys
 from functools import partial
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -134,3 +136,20 @@ def test_to_be_sent_to_another_process_changes_nothing():
     Objective().__reduce_ex__(4)
     assert "__slotnames__" in vars(Objective)
     assert fingerprint(Objective()) == before
+
+
+@pytest.mark.parametrize(
+    ("folder", "same"), [("site-packages", True), ("dist-packages", True), ("mine", False)]
+)
+def test_installed_code_is_known_by_its_name_wherever_it_lies(tmp_path, monkeypatch, folder, same):
+    place = tmp_path / folder / "other.py"
+    place.parent.mkdir()
+    prints = []
+    for line in ("def f(): return 1", "def f(): return 2"):
+        place.write_text(line)
+        module = ModuleType("other")
+        module.__file__ = str(place)
+        exec(line, module.__dict__)
+        monkeypatch.setitem(sys.modules, "other", module)
+        prints.append(fingerprint(module.f))
+    assert (prints[0] == prints[1]) == same

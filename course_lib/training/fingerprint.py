@@ -21,7 +21,8 @@ import torch
 from torch import Tensor, nn
 
 _HERE = __name__.partition(".")[0]
-_INSTALLED = tuple(Path(sysconfig.get_path(kind)) for kind in ("stdlib", "purelib", "platlib"))
+_STDLIB = Path(sysconfig.get_path("stdlib"))
+_INSTALLED = {"site-packages", "dist-packages"}  # wherever: a user's, Debian's, an environment's
 # What Python itself adds to a class; none of it changes what the class does.
 _ADDED = {
     "__annotations__", "__dict__", "__doc__", "__firstlineno__", "__module__", "__qualname__",
@@ -182,4 +183,6 @@ def _is_ours(module: ModuleType) -> bool:
     if module.__name__.partition(".")[0] in (_HERE, "__main__"):
         return True
     file = getattr(module, "__file__", None)
-    return file is not None and not any(folder in Path(file).parents for folder in _INSTALLED)
+    if file is None:
+        return False
+    return _STDLIB not in Path(file).parents and _INSTALLED.isdisjoint(Path(file).parts)
