@@ -29,7 +29,7 @@ SHOW = """() => {
     return content.scrollToItem(content.widgets.findIndex(explores), 'center');
 }"""
 PIXELS = "canvas => canvas.toDataURL()"
-PATIENCE = 900_000  # ms
+PATIENCE = 600_000  # ms
 
 
 def log_in(page: Page, hub: str, user: str, password: str) -> None:
