@@ -393,12 +393,12 @@ def test_a_folder_for_each_person(folder):
 
 def test_a_folder_without_pictures_says_what_it_holds(tmp_path):
     (tmp_path / "mine").mkdir()
-    np.save("mine/inside.npy", COLOUR)
-    with pytest.raises(ValueError, match="is a folder without .* .inside.npy.*path of one file"):
+    np.savez("mine/inside.npz", COLOUR)
+    with pytest.raises(ValueError, match="is a folder without .* .inside.npz.*path of one file"):
         datasets.load("mine")
-    with pytest.raises(ValueError, match="'mine/.*npy' stands for no pictures .inside.npy"):
-        datasets.load("mine/*.npy")
-    assert same(datasets.load("mine/inside.npy"), COLOUR)
+    with pytest.raises(ValueError, match="'mine/.*npz' stands for no pictures .inside.npz"):
+        datasets.load("mine/*.npz")
+    assert same(datasets.load("mine/inside.npz"), COLOUR)
 
 
 def halves(width=80, height=60):

@@ -135,3 +135,15 @@ def test_memory_is_kept_where_glibc_agrees():
     run = subprocess.run([sys.executable, "-c", BLOCKS], capture_output=True, text=True, check=True)
     agreed, each, kept = run.stdout.split()
     assert agreed == "True" and int(kept) < int(each) / 100
+
+
+def test_pictures_go_to_a_card_that_has_room_for_them_twice(monkeypatch):
+    images = torch.zeros(5, 1, 2, 2, dtype=torch.uint8)  # 20 bytes
+    card, moved = torch.device("cuda", 0), []
+    monkeypatch.setattr(torch.Tensor, "to", lambda tensor, device: moved.append(device) or tensor)
+    for free, goes in ((39, []), (40, [card])):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _, free=free: (free, 99))
+        assert runtime.on_the_device(images, card) is images and moved == goes
+    assert runtime.on_the_device(images, torch.device("cpu")) is images
+    assert runtime.on_the_device([1, 2], card) == [1, 2], "what stays on disk stays there"
+    assert moved == [card]

@@ -3,17 +3,18 @@
     python tests/benchmarks/scale.py [folder]
 
 It makes small random pictures on the spot (3 × 16 × 16, so that a million are 768 MB), once in one
-`.npy` and once in eight uneven ones, and draws 2,000 batches of 128 in the order of an epoch of
-`training.fit`, each time in a fresh process, three times in turn. The pictures stay on disk
-whatever their size. Columns: by how many MB the process's own memory (RssAnon) and its peak with
-pages of files (VmHWM) grew, the median; the fewest microseconds that a picture took.
+`.npy` (mapped, `MappedImages`) and once in eight uneven ones (read, `ShardedImages`), and draws
+1,000 batches of 128 in the order of an epoch of `training.fit`, each time in a fresh process, three
+times in turn. The pictures stay on disk whatever their size. Columns: by how many MB the process's
+own memory (RssAnon) and its peak with pages of files (VmHWM) grew, the median; the fewest
+microseconds that a picture took.
 
 Why a reader of our own: pictures of equal size lie in a `.npy` at known places, so that any order
-is an index, and mixing a million pictures costs 8 bytes for each and no buffer. WebDataset, litdata
-and Hugging Face's streams read one after the other and mix within a buffer, which suits files that
-are far away, and want them converted; Hugging Face's `Dataset` maps Arrow files with any order too,
-but gives a picture at a time through Python objects. `torch.utils.data` has workers for decoding,
-where here there is nothing to decode: a batch is one gather.
+is an index, and mixing a million costs 8 bytes for each and no buffer. WebDataset, litdata and
+Hugging Face's `datasets` want them converted to a format of their own, and the streams among them
+mix within a buffer, which is the way where files are far away and have to be read in order.
+`torch.utils.data` brings workers that decode pictures one by one, where here nothing is decoded: a
+batch is one gather.
 """
 
 import json
@@ -35,7 +36,7 @@ from course_lib.training.loop import _batches
 COUNTS = (10_000, 100_000, 1_000_000)
 SHARES = (1, 2, 3, 4, 5, 8, 13, 28)  # of the pictures, in 64ths
 PICTURE = (16, 16, 3)
-BATCHES, BATCH_SIZE, ROUNDS = 2_000, 128, 3
+BATCHES, BATCH_SIZE, ROUNDS = 1_000, 128, 3
 
 
 def write(folder: Path, n: int) -> None:
