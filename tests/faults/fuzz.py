@@ -263,6 +263,7 @@ def _npz(start: bytes, zeros: int = 0) -> bytes:
     return packed.getvalue()
 
 
+@trials.slow
 @trials.at_most(1)
 def bombs(chance, folder: Path) -> str | None:
     """Small files that promise terabytes, or unpack to gigabytes."""
