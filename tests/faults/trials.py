@@ -3,7 +3,7 @@ nothing is.
 
 A fault is a function of a `random.Random` and an empty folder, which tries it once and returns what
 was lost, in words, or None. What is killed, filled or starved is a fork of the script: everything
-is imported by then, so that a trial takes hundredths of a second.
+is imported by then, so that a trial takes tenths of a second.
 """
 
 import argparse
