@@ -32,7 +32,7 @@ from course_lib.lessons import record
 from course_lib.objectives import elbo
 
 BATCH = 100  # files that one fork reads
-MEMORY = 2**30  # bytes that a fork may take more than it has
+MEMORY = 2**29  # bytes that a fork may take more than it has
 STORED = np.random.default_rng(0).integers(0, 256, (12, 9, 8, 3), np.uint8)
 Door = Callable[[Path, bytes], str | None]  # reads a file, says what is wrong with what it gave
 
@@ -263,6 +263,7 @@ def _npz(start: bytes, zeros: int = 0) -> bytes:
     return packed.getvalue()
 
 
+@trials.slow
 @trials.at_most(1)
 def bombs(chance, folder: Path) -> str | None:
     """Small files that promise terabytes, or unpack to gigabytes."""

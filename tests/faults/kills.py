@@ -18,13 +18,14 @@ import trials
 from PIL import Image
 from safetensors import safe_open
 
-from course_lib import __main__, datasets, training
+from course_lib import __main__, datasets, results, training
 from course_lib.datasets import sets
 from course_lib.models import FullyConnectedAutoencoder
 from course_lib.training import checkpoints, checksum
 from course_lib.training.fingerprint import fingerprint
 
 sets.FACES = (60, 6, 6)  # drawn in tenths of a second
+results.COLUMNS = 2  # sheets of few pictures
 OPTIONS = "--hidden-dim 9 --latent-dim 4 --batch-size 16 --device cpu --epochs 4 --resume".split()
 _given = tempfile.TemporaryDirectory(prefix="faults-")
 GIVEN = Path(_given.name)  # pictures that nobody touches

@@ -36,6 +36,7 @@ def two(work, look) -> trials.Fault:
     return fault
 
 
+@trials.slow
 def two_commands(chance, folder: Path) -> str | None:
     """One trains; the other is refused, or comes late and finds all done."""
     ended = both(kills.command, folder, chance)

@@ -3,7 +3,7 @@ nothing is.
 
 A fault is a function of a `random.Random` and an empty folder, which tries it once and returns what
 was lost, in words, or None. What is killed, filled or starved is a fork of the script: everything
-is imported by then, so that a trial takes hundredths of a second.
+is imported by then, so that a trial takes tenths of a second.
 """
 
 import argparse
@@ -34,7 +34,6 @@ LONGEST = 120  # seconds until a trial counts as hanging
 STOPPED = 130  # the exit status of what was interrupted
 Fault = Callable[[random.Random, Path], str | None]
 
-os.environ["PYTHONWARNINGS"] = "ignore"
 torch.set_num_threads(1)  # a fork of a program with threads would wait for those that it lost
 
 
@@ -194,6 +193,7 @@ def main(faults: dict[str, Fault]) -> None:
     options = asked.parse_args()
     if not hasattr(os, "fork"):
         sys.exit("These scripts fork, which Windows cannot.")
+    os.environ["PYTHONWARNINGS"] = "ignore"  # of the commands that are begun
     chosen = {
         name: fault
         for name, fault in faults.items()
