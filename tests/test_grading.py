@@ -153,6 +153,28 @@ def _(notebook):
     notebook["cells"].insert(3, cell("def auc(:\n    \0"))
 
 
+@damage("its cell made Markdown", auc=None, why="no code cell")
+def _(notebook):
+    [found] = [one for one in notebook["cells"] if one["source"] == AUC]
+    found["cell_type"] = "markdown"
+
+
+@damage("timed")
+def _(notebook):
+    put(notebook, "auc", "%%time\n" + AUC)
+
+
+@damage("an answer of pieces")
+def _(notebook):
+    put(
+        notebook,
+        "auc",
+        f"if True:\n    weights = []\nweights.append(2)\n{AUC.replace('/ 2', '/ weights[0]')}",
+    )
+    notebook["cells"].append(cell("weights = [0]\nfor n in range(3):\n    weights.append(n)"))
+    put(notebook, "price", "price = 128 * 784\nprice /= 2")
+
+
 @damage("magics and commands")
 def _(notebook):
     put(notebook, "auc", f"%matplotlib inline\n!pip list\ntorch.mean?\n{AUC}")
@@ -179,12 +201,11 @@ def _(notebook):
     )
 
 
-@damage("check overwritten", auc=0, why="auc: (cell 77) that is the share")
+@damage("check overwritten", auc=0, why="that is the share")
 def _(notebook):
     put(notebook, "auc", AUC.replace("strange[:, None] - normal[None]",
                                      "normal[:, None] - strange[None]"))  # fmt: skip
     notebook["cells"].insert(1, cell("your_turn.auc.check = lambda it: print('● auc: right.')"))
-    del notebook["cells"][2]
 
 
 @damage("stored outputs tampered with", **NONE)

@@ -2,12 +2,15 @@
 
 import ast
 import json
+import re
 import symtable
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
+
+_CELL_MAGIC = re.compile(r"\A\s*%%(time|timeit|capture|prun)\b.*")  # the rest is Python, and runs
 
 
 class Answer(NamedTuple):
@@ -26,6 +29,20 @@ class Statement(NamedTuple):
     cell: int
     binds: frozenset[str]
     needs: frozenset[str]
+    calls: frozenset[
+        str
+    ]  #: names of which a method is called for what it does, as in `a.append(1)`
+
+    @property
+    def imports(self) -> bool:
+        """Whether it is an import."""
+        return isinstance(self.node, ast.Import | ast.ImportFrom)
+
+    def gives_function(self, name: str) -> bool:
+        """Whether it defines a function, or gives one another name."""
+        if isinstance(self.node, ast.FunctionDef):
+            return True
+        return isinstance(self.node, ast.Assign) and name not in self.needs
 
 
 @dataclass
@@ -90,12 +107,13 @@ class Submission:
                     yield self._answer(ast.unparse(given), place, statement.cell, base)
 
     def _defined(self, names: set[str], base: "Submission") -> Iterator[Answer]:
-        for place, statement in enumerate(self.statements):
-            node = statement.node
-            if isinstance(node, ast.FunctionDef | ast.Assign | ast.AnnAssign):
-                used = set() if isinstance(node, ast.FunctionDef) else statement.needs
-                for name in sorted((names & statement.binds) - used):  # `auc = auc(…)` is a use
-                    yield self._answer(name, place + 1, statement.cell, base)
+        """Every definition of a function; of a value, what it is in the end."""
+        for name in sorted(names):
+            places = [n for n, one in enumerate(self.statements) if name in one.binds]
+            if name in self._functions():  # and `auc = auc(…)` is a use
+                places = [n for n in places if self.statements[n].gives_function(name)]
+            for place in places if name in self._functions() else places[-1:]:
+                yield self._answer(name, place + 1, self.statements[place].cell, base)
 
     def _answer(self, expression: str, place: int, cell: int, base: "Submission") -> Answer:
         """What is needed, of the statements before a place; else after it; else the assignment's.
@@ -107,6 +125,8 @@ class Submission:
         while wanted - asked:
             asked.add(name := (wanted - asked).pop())
             found = _binding(self.statements, {name, "*"})
+            if not all(self.statements[n].imports for n in found):
+                found |= {n for n, one in enumerate(self.statements) if name in one.calls}
             found = {n for n in found if n < place} or found
             own |= found
             wanted |= {one for n in found for one in self.statements[n].needs}
@@ -164,6 +184,7 @@ def _statements(source: str, cell: int) -> list[Statement]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a student's "\m" is no concern of whoever grades
+        source = _CELL_MAGIC.sub("", source)
         tree = ast.parse(TransformerManager().transform_cell(source))  # %magics and !commands
         return [_statement(node, cell) for node in tree.body]
 
@@ -171,17 +192,24 @@ def _statements(source: str, cell: int) -> list[Statement]:
 def _statement(node: ast.stmt, cell: int) -> Statement:
     source = ast.unparse(node)
     binds, needs = _names(source)
+    inside = list(ast.walk(node))
     # `table["a"] = 1` and `numbers.mean = 2` change what the name stands for.
-    stores = (one for one in ast.walk(node) if isinstance(one, ast.Subscript | ast.Attribute))
-    for one in stores:
-        inner: ast.expr = one
-        while isinstance(inner, ast.Subscript | ast.Attribute):
-            inner = inner.value
-        if isinstance(one.ctx, ast.Store) and isinstance(inner, ast.Name):
-            binds |= {inner.id}
+    parts = [one for one in inside if isinstance(one, ast.Subscript | ast.Attribute)]
+    binds |= {_owner(one) for one in parts if isinstance(one.ctx, ast.Store)}
     if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
         binds |= {"*"}
-    return Statement(source, node, cell, frozenset(binds), frozenset(needs))
+    calls = [one.func for one in inside if isinstance(one, ast.Call)]
+    called = {_owner(one) for one in calls if isinstance(one, ast.Attribute)}
+    if not isinstance(node, ast.Expr | ast.For):
+        called = set()
+    return Statement(source, node, cell, frozenset(binds), frozenset(needs), frozenset(called))
+
+
+def _owner(node: ast.expr) -> str:
+    """The `a` of ``a.b[0].c``; empty where it has no name."""
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    return getattr(node, "id", "")
 
 
 def _names(source: str) -> tuple[set[str], set[str]]:

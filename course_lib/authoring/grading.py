@@ -184,7 +184,7 @@ def _by_machine(task: str, submission: Submission, base: Submission, run, seed: 
     if not judged:
         judged = _judged(task, submission.renamed(task, base), run, seed)
     if not judged:
-        return Mark(0, _why_nothing(task, submission, base))
+        return _nothing(task, submission, base)
     if len({right for right, _, _ in judged}) > 1:
         cells = " and ".join(str(cell) for cell in dict.fromkeys(cell for *_, cell in judged))
         return Mark(None, f"answers differ (cells {cells}), and not all are right: which counts?")
@@ -223,13 +223,15 @@ def _draw(inputs: Callable[[torch.Generator], tuple], seed: int) -> tuple:
     return inputs(torch.Generator().manual_seed(seed))
 
 
-def _why_nothing(task: str, submission: Submission, base: Submission) -> str:
+def _nothing(task: str, submission: Submission, base: Submission) -> Mark:
     for cell, problem in submission.unreadable.items():
         if task in submission.cells[cell - 1][1]:
-            return f"cell {cell} is no Python ({problem}): nothing in it runs."
+            return Mark(0, f"cell {cell} is no Python ({problem}): nothing in it runs.")
+    if any(f".{task}.check(" in text for kind, text in submission.cells if kind != "code"):
+        return Mark(None, "its cell is no code cell: look there.")
     if submission.answers(task, base):
-        return "not attempted."
-    return f"no answer is there, neither `{task}` nor `your_turn.{task}.check(…)`."
+        return Mark(0, "not attempted.")
+    return Mark(0, f"no answer is there, neither `{task}` nor `your_turn.{task}.check(…)`.")
 
 
 def _by_person(task: str, submission: Submission, base: Submission, run, seed: int) -> Mark:

@@ -20,6 +20,7 @@ from course_lib.lessons import record
 from course_lib.lessons.say import say, wrapped
 
 HONEST = 3  # attempts until the solution can be opened
+_NO_NUMBER = (TypeError, ValueError, RuntimeError, OverflowError)  # of a tensor, of 10**400
 UNTOUCHED, ON_THE_WAY, RIGHT = "○", "◐", "●"
 
 
@@ -238,7 +239,7 @@ class Number(Exercise):
     def _judge(self, answer) -> tuple[bool, str, str]:
         try:
             trace = repr(float(answer))
-        except (TypeError, ValueError):
+        except _NO_NUMBER:
             trace = repr(answer)
         return *self.result(answer), trace
 
@@ -246,7 +247,7 @@ class Number(Exercise):
         """Whether a number is right, and what to say of it."""
         try:
             given = float(answer)
-        except (TypeError, ValueError):
+        except _NO_NUMBER:
             return False, f"a number is asked for, not {answer!r}."
         right = self.value()
         if self._near(given, right):
