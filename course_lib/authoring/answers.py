@@ -29,9 +29,7 @@ class Statement(NamedTuple):
     cell: int
     binds: frozenset[str]
     needs: frozenset[str]
-    calls: frozenset[
-        str
-    ]  #: names of which a method is called for what it does, as in `a.append(1)`
+    calls: frozenset[str]  #: of these a method is called for what it does: `a.append(1)`
 
     @property
     def imports(self) -> bool:
@@ -96,9 +94,9 @@ class Submission:
 
     def renamed(self, task: str, base: "Submission") -> list[Answer]:
         """Functions of the same parameters as the assignment's, whatever their name."""
-        parameters = base._parameters(task)
-        named = {name for name in self._functions() if self._parameters(name) == parameters}
-        return _unique(self._defined(named, base) if parameters else [])
+        functions, wanted = self._functions().keys() - {task}, base._parameters(task)
+        named = {name for name in functions if wanted and self._parameters(name) == wanted}
+        return _unique(self._defined(named, base))
 
     def _checked(self, task: str, base: "Submission") -> Iterator[Answer]:
         for place, statement in enumerate(self.statements):
