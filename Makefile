@@ -10,6 +10,8 @@ UV ?= uv
 NB ?=
 # Not empty: slides are printed as PDF too.
 PDF ?=
+# What students handed in, for make grade.
+FOLDER ?=
 
 # The tests side by side, a file per core and a thread each: threads that share cores only wait.
 WORKERS ?= -n auto --maxprocesses=4 --dist loadfile --no-loadscope-reorder
@@ -31,7 +33,7 @@ INSTALL = if $(FIND_UV); then index=$(PIP_INDEX); \
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 NOTEBOOKS = $(sort $(wildcard notebooks/$(NB)*.ipynb))
 
-.PHONY: help lab fresh report test browser lint format notebook claims slides handout demo site benchmarks constraints clean distclean
+.PHONY: help lab fresh report test browser lint format notebook claims slides handout assignment grade demo site benchmarks constraints clean distclean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -84,6 +86,13 @@ slides: $(VENV)/.installed ## Export the notebooks as offline slides to build/sl
 
 handout: $(VENV)/.installed ## Print AE and VAE on two pages of A4 to give away, in build
 	$(BIN)/python -m course_lib handout
+
+assignment: $(VENV)/.installed ## Write notebook 09 to hand out, with its points, to build/assignment
+	$(BIN)/python -m course_lib assignment
+
+grade: $(VENV)/.installed ## Grade the notebooks of a folder (FOLDER=handed_in), to build/grades
+	@$(if $(FOLDER),,echo "Say which folder: make grade FOLDER=handed_in"; exit 2)
+	$(BIN)/python -m course_lib grade "$(FOLDER)"
 
 demo: $(VENV)/.installed ## Write a page to play with, no kernel needed, to build/demo
 	$(BIN)/python -m course_lib demo

@@ -322,6 +322,39 @@ def handout(
 
 
 @app.command()
+def assignment(
+    folder: Annotated[Path, typer.Option(help="Where it goes.")] = Path("build/assignment"),
+) -> None:
+    """Write notebook 09 as an assignment to hand out: without answers, with its points."""
+    import nbformat
+
+    from course_lib.authoring import execute, grading
+
+    path = folder / grading.NOTEBOOK
+    notebook = grading.assignment(Path("notebooks") / grading.NOTEBOOK)
+    execute.write(path, nbformat.writes(notebook) + "\n")
+    typer.echo(path)
+
+
+@app.command()
+def grade(
+    submissions: Annotated[Path, typer.Argument(help="The folder with what was handed in.")],
+    folder: Annotated[Path, typer.Option(help="Where table and pages go.")] = Path("build/grades"),
+    seed: Annotated[int, typer.Option(help="Of the numbers that answers are tried on.")] = 0,
+    seconds: Annotated[int, typer.Option(min=1, help="Of computing, for one answer.")] = 10,
+) -> None:
+    """Grade what students made of the assignment; their code runs here, with your rights."""
+    from course_lib.authoring import gradebook, grading
+
+    base = grading.base(Path("notebooks") / grading.NOTEBOOK)
+    grades = grading.grade(submissions, base, seed=seed, seconds=seconds, note=typer.echo)
+    refused = sum(bool(one.refused) for one in grades)
+    waiting = sum(bool(one.open) for one in grades)
+    path = gradebook.write(grades, folder)
+    typer.echo(f"{path}: {len(grades)} notebooks, {refused} refused, {waiting} wait for a person.")
+
+
+@app.command()
 def demo(
     folder: Annotated[Path, typer.Option(help="Where the page goes.")] = Path("build/demo"),
 ) -> None:

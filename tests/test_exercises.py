@@ -182,6 +182,7 @@ def test_a_bug_left_alone_is_no_attempt(capsys):
         (700, "◐ count: not yet: 700 is too large."),
         (3, "◐ count: not yet: 3 is too small."),
         ("many", "◐ count: a number is asked for, not 'many'."),
+        (torch.ones(2), "◐ count: a number is asked for, not tensor([1., 1.])."),
     ],
 )
 def test_a_number_is_judged_within_its_tolerance(answer, words, capsys):

@@ -20,6 +20,7 @@ from course_lib.lessons import record
 from course_lib.lessons.say import say, wrapped
 
 HONEST = 3  # attempts until the solution can be opened
+_NO_NUMBER = (TypeError, ValueError, RuntimeError, OverflowError)  # of a tensor, of 10**400
 UNTOUCHED, ON_THE_WAY, RIGHT = "○", "◐", "●"
 
 
@@ -144,14 +145,26 @@ class Formula(Exercise):
             return False, f"your function raised {trace}", trace
         # New numbers at each attempt, so that none can be learnt by heart.
         seed = 1 + record.entry("exercises", self.name).get("attempts", 0)
-        given = answer(*self._arguments(seed))
-        expected = self.solution(*self._arguments(seed))
+        solved, message = self.result(answer(*self._arguments(seed)), lambda: self._arguments(seed))
+        return solved, message, trace
+
+    def result(self, given: Any, arguments: Callable[[], tuple]) -> tuple[bool, str]:
+        """Whether a result is right, and what to say of it.
+
+        Parameters
+        ----------
+        given
+            What an answer gave.
+        arguments : callable
+            Gives what it was given; anew at each call, for a function may change it.
+        """
+        expected = self.solution(*arguments())
         if alike(given, expected):
-            return True, "right.", trace
+            return True, "right."
         for one in self.wrong:
-            if alike(given, one.function(*self._arguments(seed))):
-                return False, one.message, trace
-        return False, f"not yet. {difference(given, expected)}", trace
+            if alike(given, one.function(*arguments())):
+                return False, one.message
+        return False, f"not yet. {difference(given, expected)}"
 
     def _arguments(self, seed: int) -> tuple:
         return self.inputs(torch.Generator().manual_seed(seed))
@@ -182,11 +195,11 @@ class BugHunt(Formula):
         self._stub = self._stub or written
         return written == self._stub
 
-    def _judge(self, answer) -> tuple[bool, str, str]:
-        solved, message, trace = super()._judge(answer)
-        if self._does_as_before(answer):
-            message = "not yet: this still does what the function with the bug does."
-        return solved, message, trace
+    def result(self, given: Any, arguments: Callable[[], tuple]) -> tuple[bool, str]:
+        """As a `Formula`'s; that of the bug is told from other wrong ones."""
+        if alike(given, self.buggy(*arguments())):
+            return False, "not yet: this still does what the function with the bug does."
+        return super().result(given, arguments)
 
     def _does_as_before(self, answer) -> bool:
         try:
@@ -225,17 +238,25 @@ class Number(Exercise):
 
     def _judge(self, answer) -> tuple[bool, str, str]:
         try:
+            trace = repr(float(answer))
+        except _NO_NUMBER:
+            trace = repr(answer)
+        return *self.result(answer), trace
+
+    def result(self, answer: Any) -> tuple[bool, str]:
+        """Whether a number is right, and what to say of it."""
+        try:
             given = float(answer)
-        except (TypeError, ValueError):
-            return False, f"a number is asked for, not {answer!r}.", repr(answer)
+        except _NO_NUMBER:
+            return False, f"a number is asked for, not {answer!r}."
         right = self.value()
         if self._near(given, right):
-            return True, f"right: {right:.4g} {self.unit}".rstrip() + ".", repr(given)
+            return True, f"right: {right:.4g} {self.unit}".rstrip() + "."
         for number, message in self.wrong.items():
             if self._near(given, number):
-                return False, message, repr(given)
+                return False, message
         direction = "too large" if given > right else "too small"
-        return False, f"not yet: {given:g} is {direction}.", repr(given)
+        return False, f"not yet: {given:g} is {direction}."
 
     def value(self) -> float:
         """The right number."""
