@@ -19,6 +19,7 @@ CODE_LINES = 16
 SLIDE_TYPES = {"slide", "subslide", "fragment", "skip", "notes", "-"}
 CELL_METADATA = {"course", "jupyter", "slideshow", "tags"}
 NOTEBOOK_METADATA = {
+    "@deathbeds/jupyterlab-fonts": {"styles"},  # how large the slideshow's letters are
     "kernelspec": {"display_name", "language", "name"},
     "language_info": {"name"},
 }
@@ -280,6 +281,7 @@ def good(tmp_path) -> tuple[NotebookNode, Path]:
     notes.metadata["slideshow"]["slide_type"] = "notes"
     notebook = new_notebook(
         metadata={
+            "@deathbeds/jupyterlab-fonts": {"styles": {}},
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
         },

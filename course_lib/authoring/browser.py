@@ -19,7 +19,7 @@ FLAGS = (
 )
 PATIENCE = 60  # seconds
 # A page may take its time to lay itself out: the browser's clock stands still until it has.
-SCRIPTS = ("--run-all-compositor-stages-before-draw", "--virtual-time-budget=60000")
+SCRIPTS = ("--run-all-compositor-stages-before-draw", "--virtual-time-budget=600000")
 
 
 def find() -> str | None:

@@ -18,6 +18,17 @@ from nbformat import ValidationError
 from course_lib.files import written_beside
 
 _KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+# JupyterLab's slideshow, and nothing else, in letters for the last row: `jupyterlab-fonts`, which
+# `jupyterlab-slideshow` asks for, sets these styles.
+_SLIDESHOW = {
+    "styles": {
+        ".jp-Notebook:is(.jp-Deck *)": {
+            "--jp-code-font-size": "19px",
+            "--jp-content-font-size1": "20px",
+        },
+        ".jp-RenderedImage img:is(.jp-Deck *)": {"max-height": "45vh", "width": "auto"},
+    }
+}
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _PROGRESS = re.compile(r".*\d+%\|")
 # What is meant about a cell; editors and kernels add when it ran, how it was folded and more.
@@ -76,7 +87,11 @@ def clean(notebook: nbformat.NotebookNode) -> None:
         A notebook of format 4.
     """
     notebook.metadata = nbformat.from_dict(
-        {"kernelspec": _KERNELSPEC, "language_info": {"name": "python"}}
+        {
+            "@deathbeds/jupyterlab-fonts": _SLIDESHOW,
+            "kernelspec": _KERNELSPEC,
+            "language_info": {"name": "python"},
+        }
     )
     for cell in notebook.cells:
         for key in cell.metadata.keys() - _CELL_METADATA:

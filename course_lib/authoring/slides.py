@@ -13,6 +13,7 @@ from course_lib.authoring.links import in_decks
 
 _ASSETS = Path(__file__).parent / "slides_assets"
 PATIENCE = 300  # seconds for a deck's pages
+_PAGE = b"/MediaBox [0 0 960 540]"  # in points: 1280×720 pixels, once a deck has laid itself out
 
 
 def slides(
@@ -77,4 +78,7 @@ def slides(
     prints = [deck.with_suffix(".pdf") for deck in decks]
     for deck, printed in zip(decks, prints, strict=True):
         browser.print_pdf(found, deck, printed, query="print-pdf", patience=PATIENCE)
+        if _PAGE not in printed.read_bytes():
+            printed.unlink()
+            raise OSError(f"'{deck}' was printed before it was laid out: print it again.")
     return decks + prints

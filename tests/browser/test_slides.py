@@ -2,7 +2,9 @@
 
 import re
 
+import nbformat
 import pytest
+from nbformat.v4 import new_markdown_cell, new_notebook
 
 from course_lib.authoring import browser, slides
 from tests.browser.test_lab import SECOND
@@ -36,7 +38,7 @@ MEASURE = """() => {
             code: all('pre').map(e => parseFloat(getComputedStyle(e).fontSize)
                 * e.currentCSSZoom * Reveal.getScale()),
             figures: all('img').map(e => e.clientHeight / e.naturalHeight),
-            formulas: /\\$[^$]+\\$|\\\\(frac|sum|mathbb)/.test(text) || all('mjx-merror').length > 0,
+            formulas: /\\$[^$]+\\$|\\\\(frac|sum|mathbb)/.test(text),
         };
     });
 }"""
@@ -77,3 +79,61 @@ def test_everything_fits_on_its_slide(decks, page, path):
     assert {name: slides for name, slides in wrong.items() if slides} == {}
     assert code >= CODE_PX
     assert all(one["notes"] for one in found)
+
+
+@pytest.fixture(scope="module")
+def long_notebook(tmp_path_factory):
+    """Two sections, of which the first is far too long for a slide, and a list too long as well."""
+    paragraphs = "\n\n".join(f"Paragraph {n}. " + "It goes on and on. " * 9 for n in range(20))
+    items = "\n".join(f"- item {n}" for n in range(40))
+    told = {
+        f"# Title\n\n{paragraphs}": "slide",
+        "Speak slowly.": "notes",
+        f"## List of $x$\n\n{items}": "subslide",
+        "No heading.": "slide",
+    }
+    cells = [new_markdown_cell(text) for text in told]
+    for cell, kind in zip(cells, told.values(), strict=True):
+        cell.metadata["slideshow"] = {"slide_type": kind}
+    path = tmp_path_factory.mktemp("notebooks") / "long.ipynb"
+    nbformat.write(new_notebook(cells=cells), path)
+    return path
+
+
+def test_what_is_too_long_goes_on_under_its_heading_and_nothing_is_lost(
+    long_notebook, page, tmp_path
+):
+    [deck] = slides.slides([long_notebook], tmp_path)
+    opened(page, deck.as_uri())
+    found = page.evaluate(MEASURE)
+    assert max(one["down"] for one in found) <= 1
+    texts = page.evaluate("() => Reveal.getSlides().map(slide => slide.textContent)")
+    whole = " ".join(texts)
+    assert re.findall(r"Paragraph (\d+)", whole) == [str(n) for n in range(20)]
+    assert re.findall(r"item (\d+)", whole) == [str(n) for n in range(40)]
+    first, second = ([text for text in texts if words in text] for words in ("Paragraph", "item"))
+    assert len(first) > 2 and all("Title" in text for text in first)
+    assert len(second) > 1 and all("List of" in text for text in second)
+    assert texts[-1].count("List of") == 1 and "No heading." in texts[-1]
+    assert all("Speak slowly." in text for text in texts)
+    assert not page.get_by_text("Speak slowly.").first.is_visible()
+
+
+def test_a_deck_is_printed_a_page_for_a_slide(
+    long_notebook, page, tmp_path, chromium_path, monkeypatch
+):
+    monkeypatch.setattr(browser, "find", lambda: chromium_path)
+    deck, printed = slides.slides([long_notebook], tmp_path, pdf=True)
+    opened(page, deck.as_uri())
+    count = page.evaluate("() => Reveal.getTotalSlides()")
+    pdf = printed.read_bytes()
+    assert printed == deck.with_suffix(".pdf")
+    assert len(re.findall(rb"/Type /Page\b", pdf)) == count > 4
+    assert set(re.findall(rb"/MediaBox (\[[^]]+\])", pdf)) == {b"[0 0 960 540]"}  # 1280×720
+
+
+def test_without_a_browser_nothing_is_printed_and_why_is_said(long_notebook, tmp_path, monkeypatch):
+    monkeypatch.setattr(browser, "find", lambda: None)
+    with pytest.raises(FileNotFoundError, match=r"install one, or export without PDF"):
+        slides.slides([long_notebook], tmp_path / "decks", pdf=True)
+    assert not (tmp_path / "decks").exists()

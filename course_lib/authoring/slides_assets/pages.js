@@ -74,6 +74,7 @@ function split(slide, block) {
   range.setEndAfter(slide.lastElementChild);
   const further = slide.cloneNode(false);
   further.append(range.extractContents());
+  slide.append(...further.querySelectorAll("aside")); // its notes; the others get copies
   slide.after(further);
   for (const twin of further.querySelectorAll("[id]")) {
     if (document.getElementById(twin.id) !== twin) twin.removeAttribute("id");
