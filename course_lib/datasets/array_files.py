@@ -101,7 +101,8 @@ def _damage_told(path: Path) -> Iterator[None]:
 
 
 def _from_npz(path: Path, key: str | None) -> np.ndarray:
-    with _damage_told(path), np.load(path, allow_pickle=False) as arrays:
+    # The file is ours to close: NumPy leaves one open that is no archive.
+    with _damage_told(path), path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         names = arrays.zip.namelist()
         if any(name.endswith("data.pkl") for name in names):
             raise _refused(path, TORCH[0], TORCH[1].format(path=str(path)))
