@@ -83,6 +83,8 @@ damage("as it should be")(lambda notebook: None)
 
 @damage("imports deleted")
 def _(notebook):
+    written = "torch.where(apart > 0, 1.0, (apart == 0) / 2).mean()"
+    put(notebook, "auc", f"{AUC.partition('    return')[0]}    return {written}")
     without(notebook, "import torch", "from course_lib.explorers")
 
 
