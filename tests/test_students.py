@@ -1,5 +1,6 @@
 """Students' copies: nothing is answered in them, links lead on, and no work is ever lost."""
 
+import importlib.util
 import json
 import os
 import re
@@ -7,9 +8,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from course_lib import __main__
@@ -340,3 +343,18 @@ def test_a_copy_tells_what_it_was_made_from(clone):
     for path in (clone / MINE).glob("*.ipynb"):
         made_from = json.loads(path.read_text(encoding="utf-8"))["metadata"]["course"]["copy_of"]
         assert re.fullmatch("[0-9a-f]{16}", made_from)
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_notebook_that_stands_alone_fetches_the_course(monkeypatch, installed):
+    first = {
+        next(cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code").source
+        for path in NOTEBOOKS
+    }
+    [source] = first  # the same in all
+    ran = []
+    shell = SimpleNamespace(run_line_magic=lambda *words: ran.append(words))
+    found = importlib.util.find_spec("course_lib") if installed else None
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: found)
+    exec(TransformerManager().transform_cell(source), {"get_ipython": lambda: shell})
+    assert ran == ([] if installed else [("pip", "install -q {COURSE}")])
