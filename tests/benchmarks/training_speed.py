@@ -206,7 +206,7 @@ def run(name: str) -> None:
 
 
 def main() -> None:
-    from course_lib.runtime import keep_freed_memory
+    from course_lib.training.runtime import keep_freed_memory
 
     if not keep_freed_memory():  # what it changes here does not reach the contestants' processes
         print("This C library keeps no freed memory: limit_kept is limit, and ours runs without.")
