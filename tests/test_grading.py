@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from course_lib import __main__
 from course_lib.authoring import answers, gradebook, grading, sandbox
 from course_lib.authoring.answers import Answer
 
@@ -409,3 +410,18 @@ def test_a_notebook_is_read_whatever_it_lacks(tmp_path):
     path.write_text('[{"cells": []}]')
     with pytest.raises(ValueError, match="no notebook"):
         answers.read(path)
+
+
+def test_the_commands_hand_out_and_grade(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(NOTEBOOKS.parent)
+    for command in (
+        ["assignment", "--folder", tmp_path / "out"],
+        ["grade", tmp_path, "--folder", tmp_path / "grades"],
+    ):
+        if command[0] == "grade":
+            (tmp_path / "empty.ipynb").touch()
+        monkeypatch.setattr("sys.argv", ["course_lib", *map(str, command)])
+        with pytest.raises(SystemExit, match="^(0|)$"):
+            __main__.main()
+    assert "2 notebooks, 1 refused, 0 wait for a person." in capsys.readouterr().out
+    assert (tmp_path / "grades" / "out" / grading.NOTEBOOK).with_suffix(".html").is_file()
