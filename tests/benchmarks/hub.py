@@ -8,6 +8,7 @@ processes have of their own (libraries that all map are in memory once). How to 
 """
 
 import argparse
+import re
 import time
 
 import psutil
@@ -53,12 +54,15 @@ def ran(page: Page) -> str:
 
 def slide(page: Page) -> str:
     page.evaluate(SHOW)
-    explorer = page.locator(".course-explorer").last
-    edited = explorer.locator("canvas").nth(2)
-    edited.wait_for(timeout=PATIENCE)
+    explorer = page.locator(".course-latent").first
+    slider = explorer.get_by_role("slider", name=re.compile(r"^element \d+$")).first
+    explorer.locator("section canvas").nth(4).wait_for(timeout=PATIENCE)  # the map comes last
+    edited = explorer.locator("section canvas").nth(2)
+    slider.press("End")
+    page.wait_for_timeout(2000)
     before = edited.evaluate(PIXELS)
-    explorer.locator(".course-sliders input[type=range], input[type=range]").last.press("End")
-    page.wait_for_timeout(3000)
+    slider.press("Home")
+    page.wait_for_timeout(2000)
     return "the picture changed" if edited.evaluate(PIXELS) != before else "NOTHING CHANGED"
 
 
