@@ -3,6 +3,7 @@
 import ast
 from typing import NamedTuple
 
+from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from course_lib.authoring.execute import NotebookError
@@ -47,7 +48,8 @@ def asked(notebook: NotebookNode) -> list[Asked]:
         if cell.cell_type != "code":
             continue
         told = _told("".join(output.get("text", "") for output in cell.outputs))
-        for node in ast.walk(ast.parse(cell.source)):
+        python = TransformerManager().transform_cell(cell.source)  # %magics included
+        for node in ast.walk(ast.parse(python)):
             match node:
                 case ast.Assign([ast.Name(name)], ast.List()) if _is_literal(node.value):
                     lists[name] = ast.literal_eval(node.value)
