@@ -20,7 +20,8 @@ from course_lib.authoring.scoreboard import judged
 MATHJAX = ASSETS.parent / "slides_assets" / "mathjax"
 # What the notebooks and the texts beside them link to.
 TEXTS = (
-    "README.md CONTRIBUTING.md LICENSE* CITATION.cff data/README.md tests/benchmarks/*.*"
+    "README.md CONTRIBUTING.md LICENSE* CITATION.cff Dockerfile data/README.md tests/benchmarks/*.*"
+    " tests/faults/*.* course_lib/authoring/hub/*.* .github/workflows/site.yml"
     " notebooks/*.md notebooks/*.png notebooks/*.svg"
 ).split()
 APART = "ANSWERS.md"  # what teachers keep from students is no page, and links to it are words
