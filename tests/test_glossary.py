@@ -9,7 +9,7 @@ from tests.pages import NAME, NOTEBOOK, TEXT, markdown, sections, slug
 ENTRY = re.compile(r"\*\*([^*\n]+)\*\* · notebook \[(\d\d)\]\(([\w.]+)\)\. (.+)")
 TERMS = {
     term: ENTRY.fullmatch(text.strip()).groups()
-    for term, text in sections(TEXT["GLOSSARY"], r"### (.+)").items()
+    for term, text in sections(TEXT["GLOSSARY"], r"## (.+)").items()
 }
 LINK = re.compile(r"\[([^\]]+)\]\(GLOSSARY\.md#([\w-]+)\)")
 CHINESE = re.compile(r"[\u4e00-\u9fff]{2}")
