@@ -68,3 +68,12 @@ def print_pdf(
                 f"{Path(browser).name} could not print '{page}': open the page and print it "
                 "yourself."
             )
+
+
+def with_pdf(page: Path) -> list[Path]:
+    """A page, and its PDF beside it where a browser is found; raises as `print_pdf`."""
+    if (found := find()) is None:
+        return [page]
+    pdf = page.with_suffix(".pdf")
+    print_pdf(found, page, pdf)
+    return [page, pdf]

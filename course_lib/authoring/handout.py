@@ -9,7 +9,7 @@ from course_lib.authoring import browser
 from course_lib.authoring.execute import write
 
 SOURCE = Path("notebooks") / "HANDOUT.md"
-_ASSETS = Path(__file__).parent / "slides_assets"
+_ASSETS = Path(__file__).parent / "assets"
 
 
 def handout(source: Path, folder: Path) -> list[Path]:
@@ -48,7 +48,4 @@ def handout(source: Path, folder: Path) -> list[Path]:
     )
     page = folder / f"{source.stem.lower()}.html"
     write(page, html)
-    if (found := browser.find()) is None:
-        return [page]
-    browser.print_pdf(found, page, page.with_suffix(".pdf"))
-    return [page, page.with_suffix(".pdf")]
+    return browser.with_pdf(page)

@@ -12,7 +12,7 @@ from course_lib.authoring.execute import read, write
 from course_lib.authoring.students import FOLDER
 
 TAG = "report"
-ASSETS = Path(__file__).parent / "slides_assets"
+ASSETS = Path(__file__).parent / "assets"
 TEMPLATES = ASSETS / "template"
 
 
@@ -92,10 +92,7 @@ def report(path: Path, folder: Path) -> list[Path]:
     html, _ = exporter.from_notebook_node(notebook, resources=resources)
     page = folder / f"{path.stem}.html"
     write(page, html)
-    if (found := browser.find()) is None:
-        return [page]
-    browser.print_pdf(found, page, page.with_suffix(".pdf"))
-    return [page, page.with_suffix(".pdf")]
+    return browser.with_pdf(page)
 
 
 def _is_text(cell: NotebookNode) -> bool:

@@ -17,7 +17,7 @@ from course_lib.authoring.execute import read, write
 from course_lib.authoring.pages import ASSETS, TEMPLATES, anchor, page
 from course_lib.authoring.scoreboard import judged
 
-MATHJAX = ASSETS.parent / "slides_assets" / "mathjax"
+MATHJAX = ASSETS.parent / "assets" / "mathjax"
 # What the notebooks and the texts beside them link to.
 TEXTS = (
     "README.md CONTRIBUTING.md LICENSE* CITATION.cff Dockerfile data/README.md tests/benchmarks/*.*"

@@ -11,7 +11,7 @@ from course_lib.authoring import browser
 from course_lib.authoring.execute import clean, read, write
 from course_lib.authoring.links import in_decks
 
-_ASSETS = Path(__file__).parent / "slides_assets"
+_ASSETS = Path(__file__).parent / "assets"
 PATIENCE = 300  # seconds for a deck's pages
 _PAGE = b"/MediaBox [0 0 960 540]"  # in points: 1280×720 pixels, once a deck has laid itself out
 
@@ -21,7 +21,7 @@ def slides(
 ) -> list[Path]:
     """Export notebooks as reveal.js decks that work without a network.
 
-    What does not fit on a slide goes on further ones, in the browser (``slides_assets/pages.js``).
+    What does not fit on a slide goes on further ones, in the browser (``assets/pages.js``).
 
     Parameters
     ----------
