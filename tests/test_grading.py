@@ -425,3 +425,11 @@ def test_the_commands_hand_out_and_grade(tmp_path, monkeypatch, capsys):
             __main__.main()
     assert "2 notebooks, 1 refused, 0 wait for a person." in capsys.readouterr().out
     assert (tmp_path / "grades" / "out" / grading.NOTEBOOK).with_suffix(".html").is_file()
+
+
+def test_no_name_becomes_a_formula_in_a_spreadsheet():
+    told = gradebook.table(
+        [grading.Grade(Path('=HYPERLINK("x").ipynb'), refused="-1 is\nno file.")]
+    )
+    _, [name, *_, words] = csv.reader(io.StringIO(told))
+    assert (name, words) == ('\'=HYPERLINK("x").ipynb', "'-1 is no file.")

@@ -14,8 +14,8 @@ from course_lib import evaluation, theory
 from course_lib.models import FullyConnectedAutoencoder
 from tests.pages import NOTEBOOK, TEXT, claimed, markdown, output, sections
 
-QUESTIONS = sections(TEXT["QUESTIONS"], r"### Question (\d+)")
-ANSWERS = sections(TEXT["ANSWERS"], r"### Answer (\d+)")
+QUESTIONS = sections(TEXT["QUESTIONS"], r"## Question (\d+)")
+ANSWERS = sections(TEXT["ANSWERS"], r"## Answer (\d+)")
 HEADS = {
     number: re.match(r"\n\*Notebook (\d\d) · objective (\w+) · (\w+)\*\n", text).groups()
     for number, text in QUESTIONS.items()

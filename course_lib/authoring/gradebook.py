@@ -17,8 +17,14 @@ def table(grades: list[Grade]) -> str:
     for one in grades:
         points = [one.marks[name].points if one.marks else None for name in POINTS]
         row = [one.file.as_posix(), *points, one.total, ", ".join(one.open), one.feedback]
-        writer.writerow([" ".join(x.split()) if isinstance(x, str) else x for x in row])
+        writer.writerow([_plain(x) if isinstance(x, str) else x for x in row])
     return text.getvalue()
+
+
+def _plain(text: str) -> str:
+    """One line that no spreadsheet takes for a formula: students choose their files' names."""
+    line = " ".join(text.split())
+    return f"'{line}" if line.startswith(("=", "+", "-", "@")) else line
 
 
 def page(grade: Grade) -> str:

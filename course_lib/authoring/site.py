@@ -34,7 +34,6 @@ SETTINGS = {
     "nb_execution_mode": "off",
     "myst_enable_extensions": ["dollarmath", "amsmath"],
     "myst_heading_anchors": 4,
-    "suppress_warnings": ["myst.header"],  # a glossary's entries lie two levels below its title
     "mathjax_path": "mathjax/tex-svg-full.js",
     "mathjax3_config": {"options": {"enableMenu": False}},  # the menu would fetch more of MathJax
     "html_theme": "sphinx_book_theme",
