@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from tests.faults import repeats
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "tests" / "faults" / "README.md").read_text(encoding="utf-8")
@@ -49,3 +53,16 @@ def test_what_is_lost_is_told(monkeypatch, capsys):
     assert absent == ("absent", "not tried: no disk", "", "")
     assert lost == 8 + int(lossy[3])
     assert "lossy, trial " in told and ": a picture" in told
+
+
+def test_a_notebook_that_says_another_thing_each_time_is_told(tmp_path, capsys):
+    steady, moody = new_code_cell("1 + 1"), new_code_cell("import os; os.urandom(8).hex()")
+    stored = [new_code_cell("3", outputs=[]), steady, moody, new_code_cell("os.urandom(8).hex()")]
+    stored[3].metadata["tags"] = ["nbval-ignore-output"]
+    path = tmp_path / "moody.ipynb"
+    nbformat.write(new_notebook(cells=stored), path)
+    before = path.read_bytes()
+    told, complaints = repeats.row(path, threads=1, times=2)
+    assert told == "| moody | 1 | 2 | 4 | 1 | 3 |"
+    assert complaints == 4 and str([moody.id]) in capsys.readouterr().err
+    assert path.read_bytes() == before
