@@ -14,4 +14,4 @@ RUN python -m pip install --no-cache-dir -c constraints.txt uv \
 USER ${NB_USER}
 RUN python -m course_lib copies
 EXPOSE 8888
-CMD ["jupyter", "lab", "--ip=0.0.0.0", "--LabApp.default_url=/lab/tree/notebooks/mine/00_start_here.ipynb"]
+CMD ["jupyter", "lab", "--ip=0.0.0.0", "--LabApp.news_url=None", "--LabApp.default_url=/lab/tree/notebooks/mine/00_start_here.ipynb"]

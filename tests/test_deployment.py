@@ -44,7 +44,8 @@ def test_a_user_reads_what_is_shared_and_writes_at_home(tmp_path, monkeypatch):
     # In place of the server that would start: what the user's kernels will see.
     stub = tmp_path / "python"
     seen = 'echo "{\\"data\\": \\"$COURSE_DATA\\", \\"progress\\": \\"$COURSE_PROGRESS\\"}"'
-    stub.write_text(f'#!/bin/sh\n[ "$2" = jupyterhub.singleuser ] && {seen} && exit\n'
+    server = "jupyterhub.singleuser --LabApp.news_url=None"
+    stub.write_text(f'#!/bin/sh\n[ "$2 $3" = "{server}" ] && {seen} && exit\n'
                     f'exec "{sys.executable}" "$@"\n')  # fmt: skip
     stub.chmod(0o755)
     set_by_hub = configuration().Spawner.environment

@@ -15,8 +15,6 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).parents[2]
-# No news from the network, and no notice that covers what is to be clicked.
-NOTIFICATIONS = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
 
 
 @contextmanager
@@ -28,9 +26,6 @@ def jupyterlab(folder: Path, *options: str) -> Iterator[dict]:
     dict
         What the server tells about itself: ``url``, ``token``, ``pid`` and more.
     """
-    settings = folder / "settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
-    settings.parent.mkdir(parents=True)
-    settings.write_text(json.dumps(NOTIFICATIONS))
     log = folder / "lab.log"
     with log.open("w") as file:
         server = psutil.Popen(

@@ -10,4 +10,4 @@ ln -sfn "$COURSE"/notebooks/*.* "$mine/notebooks/"
 cp --recursive --symbolic-link --no-clobber "$COURSE_SHARED/." "$COURSE_DATA"
 cd "$mine"
 "$PYTHON" -m course_lib copies
-exec "$PYTHON" -m jupyterhub.singleuser "$@"
+exec "$PYTHON" -m jupyterhub.singleuser --LabApp.news_url=None "$@"
