@@ -90,7 +90,7 @@ def test_names_of_rows_lie_beside_the_pictures_not_on_them():
         pictures(4), columns=2, rows=["VAE, AE, GAN, PCA", "VAE, calibrated, N(0, I)"]
     )
     figure.draw_without_rendering()
-    first = min(axes.get_window_extent().x0 for axes in figure.axes)
+    first = min(image.ox for image in figure.images)
     boxes = [text.get_window_extent() for text in figure.texts if text.get_ha() == "right"]
     assert len(boxes) == 2
     assert all(box.x0 >= 0 and box.x1 < first for box in boxes)

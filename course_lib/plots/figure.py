@@ -206,17 +206,25 @@ def mosaic(
         )
         for i, picture in enumerate(pictures[row]):
             x = left + i * (width + GAP)
-            axes = figure.add_axes(
-                (x / full_width, y / full_height, width / full_width, height / full_height)
-            )
-            colours = picture.expand(3, -1, -1).movedim(0, -1).numpy()
-            axes.imshow(colours, interpolation="nearest", aspect="equal")
-            axes.axis("off")
+            # Not in axes of its own, which take thirty times as long.
+            shown = _enlarged(picture, height, width)
+            beside, under = (width - shown.shape[1]) // 2, (height - shown.shape[0]) // 2
+            figure.figimage(shown, x + beside, y + under, origin="upper")
             middle, number = (x + width / 2) / full_width, row.start + i
             figure.text(middle, (y + height + 3) / full_height, above[number], va="bottom", **text)
             figure.text(middle, (y - 3) / full_height, below[number], va="top", **text)
         y -= bottom + GAP
     return figure
+
+
+def _enlarged(picture: Tensor, height: int, width: int) -> np.ndarray:
+    """A picture (C, H, W) as large as fits into so many pixels of the screen, (h, w, 3)."""
+    scale = min(height / picture.shape[1], width / picture.shape[2])
+    nearest = []
+    for side in picture.shape[1:]:
+        enlarged = round(scale * side)
+        nearest.append((2 * np.arange(enlarged) + 1) * side // (2 * enlarged))
+    return picture.expand(3, -1, -1).movedim(0, -1).numpy()[np.ix_(*nearest)]
 
 
 def _lines(texts: list[str]) -> int:
