@@ -31,12 +31,11 @@ FINISHED = f"""() => {{
     const done = cells.every(cell => cell.count !== null && !cell.running);
     return failed || (done && ({KERNEL})() === 'idle');
 }}"""
-SHOW_EXPLORER = """() => {
-    const {content} = jupyterapp.shell.currentWidget;
-    const explores = ({model}) => model.type === 'code' && model.outputs.toJSON().some(
-        output => output.data?.['text/plain']?.startsWith('LatentExplorer'));
-    return content.scrollToItem(content.widgets.findIndex(explores), 'center');
-}"""
+EXPLORER = """jupyterapp.shell.currentWidget.content.widgets.findIndex(
+    ({model}) => model.type === 'code' && model.outputs.toJSON().some(
+        output => output.data?.['text/plain']?.startsWith('LatentExplorer')))"""
+SHOW_EXPLORER = f"() => jupyterapp.shell.currentWidget.content.scrollToItem({EXPLORER}, 'center')"
+SHOW_SLIDE = f"() => {{ jupyterapp.shell.currentWidget.content.activeCellIndex = {EXPLORER}; }}"
 SHOW_MAP = """() => {
     const {content} = jupyterapp.shell.currentWidget;
     const maps = ({model}) => model.sharedModel.getSource().startsWith('## The map');
@@ -92,6 +91,7 @@ def test_run_all_and_a_slider_that_moves_the_picture(lab, page):
     page.wait_for_function(f"() => ({KERNEL})() === 'idle'", timeout=120 * SECOND)
     run_all(page)
     explore(page)
+    explore_in_slideshow(page)
 
 
 def run_all(page):
@@ -148,3 +148,20 @@ def explore(page):
 
     reset.click()
     assert pixels() == untouched
+
+
+def explore_in_slideshow(page):
+    """On its slide, too, a key on a slider is a new picture at once, and nothing is cut off."""
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.evaluate("() => void jupyterapp.commands.execute('deck:start')")
+    page.evaluate(SHOW_SLIDE)
+    explorer = page.locator(".jp-deck-mod-onscreen .course-latent")
+    edited = explorer.locator("section canvas").nth(2)
+    edited.wait_for()
+    before = edited.evaluate(PIXELS)
+    explorer.get_by_role("slider", name=re.compile(r"^element \d+$")).first.press("ArrowRight")
+    page.evaluate(TWO_FRAMES)
+    assert edited.evaluate(PIXELS) != before
+    box = explorer.bounding_box()
+    assert box["y"] >= 0 and box["y"] + box["height"] <= 720
+    page.screenshot(path=SCREENSHOTS / "explorer-in-slideshow.png")
