@@ -65,9 +65,10 @@ browser: $(VENV)/.installed ## Find a browser for the tests, else download one
 	if [ -d "/Applications/Google Chrome.app" ]; then exit 0; fi; \
 	$(BIN)/python -m playwright install chromium || echo "No browser: its tests will be skipped."
 
-lint: $(VENV)/.installed ## Check the style of code and notebooks
+lint: $(VENV)/.installed ## Check the style of code and notebooks, and the library's types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/ty check
 
 format: $(VENV)/.installed ## Mend the style of code and notebooks
 	$(BIN)/ruff check --fix

@@ -30,7 +30,8 @@ STOPPED = 130  # as shells say that a program was interrupted
 class Commands(TyperGroup):
     """A mistake that the user can mend is one sentence; anything else is ours, and a traceback."""
 
-    def invoke(self, ctx: typer.Context):
+    def invoke(self, ctx):  # of a class that Typer keeps to itself
+        """Run the command, and say in a sentence what went wrong."""
         try:
             return super().invoke(ctx)
         except BaseException as error:
@@ -85,7 +86,7 @@ def options(
         bool, typer.Option("--traceback", help="After a mistake, show where it was noticed.")
     ] = False,
 ) -> None:
-    pass
+    """What all commands take."""
 
 
 @app.command()

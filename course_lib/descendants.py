@@ -58,7 +58,7 @@ def regularised(model: nn.Module, x: Tensor, price: float = 1.0, decay: float = 
         )
     z = posterior(model, x).mean
     distortion = -log_likelihood(model, x, z[None])[0]
-    weights = sum(weight.square().sum() for weight in model.decoder.parameters())
+    weights = sum(weight.square().sum() for weight in model.decoder.parameters())  # ty: ignore[missing-union-attribute]
     loss = distortion + price * z.square().sum(1) / 2 + decay * weights
     return Terms(loss, distortion, torch.zeros_like(distortion))
 
@@ -82,10 +82,10 @@ class CodeVAE(FullyConnectedVAE):
         super().__init__((code_dim,), hidden_dim, latent_dim, _DecodedGaussian())
         self.decoder = nn.Sequential(*self.decoder[:2], nn.Linear(hidden_dim, 2 * code_dim))
 
-    def decode(self, u: Tensor) -> Tensor:
-        """Codes (B, latent_dim) of codes to what p(z|u) needs, (B, 2, code_dim): the means, and
+    def decode(self, z: Tensor) -> Tensor:
+        """Codes u (B, latent_dim) of codes to what p(z|u) needs, (B, 2, code_dim): the means, and
         the logarithms of the variances."""
-        return self.decoder(u).to(u.dtype).unflatten(1, (2, -1))
+        return self.decoder(z).to(z.dtype).unflatten(1, (2, -1))
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:

@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -94,7 +94,7 @@ def check_place(path: Path) -> None:
 
 
 @contextmanager
-def written_beside(path: Path) -> Iterator[Path]:
+def written_beside(path: Path) -> Generator[Path]:
     """Write a file beside its place and rename it once it is whole.
 
     Whoever reads `path` finds the old file or the new one, never half of one, even after a power
@@ -163,7 +163,7 @@ def clear_parts(folder: Path) -> None:
 
 
 @contextmanager
-def one_at_a_time(path: Path) -> Iterator[None]:
+def one_at_a_time(path: Path) -> Generator[None]:
     """Let one program at a time make a file. Others say so and wait, then run the block too: they
     look first whether the file is there by now.
 
@@ -191,7 +191,7 @@ def one_at_a_time(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def one_alone(folder: Path) -> Iterator[None]:
+def one_alone(folder: Path) -> Generator[None]:
     """Let one program at a time write to a folder; any other is refused.
 
     Parameters

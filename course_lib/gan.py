@@ -3,6 +3,7 @@
 It has a loop of its own: two networks with two optimisers are no case of `training.fit`.
 """
 
+from functools import partial
 from itertools import pairwise
 from math import isfinite
 
@@ -37,7 +38,8 @@ class GAN(nn.Module):
         self, decoder: nn.Sequential, image_shape: tuple[int, int, int], channels: int = 32
     ):
         super().__init__()
-        self.image_shape, self.latent_dim = tuple(image_shape), decoder[0].in_features
+        self.image_shape = tuple(image_shape)
+        self.latent_dim: int = decoder[0].in_features  # ty: ignore[invalid-assignment]
         self.generator = decoder
         colours, height, width = image_shape
         widths = (colours, channels, 2 * channels, 4 * channels)
@@ -110,10 +112,10 @@ def fit(
     """
     keep_freed_memory()
     transform = transform or whole_picture(model, data.train)
-    adam = {"lr": lr, "betas": (0.5, 0.99), "fused": True}
-    d_optimizer = torch.optim.Adam(model.discriminator.parameters(), **adam)
+    adam = partial(torch.optim.Adam, lr=lr, betas=(0.5, 0.99), fused=True)
+    d_optimizer = adam(model.discriminator.parameters())
     drawing = list(model.generator.parameters())
-    g_optimizer = torch.optim.Adam(drawing, **adam)
+    g_optimizer = adam(drawing)
     history = {"discriminator": [], "generator": []}
     example = transform(data.train[:1])
     work = batch_size * multiply_adds(model, lambda: model.discriminator(example))

@@ -21,12 +21,13 @@ from torch.distributions import (
 from course_lib.models import code
 from course_lib.training.runtime import own_random_numbers
 from course_lib.training.threads import one_thread
+from course_lib.transforms import Pictures
 
 BATCH = 500  # pictures that are encoded at a time
 
 
 @torch.no_grad()
-def encode(model: nn.Module, images: Tensor, transform: nn.Module | None = None) -> Tensor:
+def encode(model: nn.Module, images: Pictures, transform: nn.Module | None = None) -> Tensor:
     """The codes of a whole set of pictures, in batches; of a posterior, the means.
 
     Parameters

@@ -55,6 +55,7 @@ class Gaussian(nn.Module):
         return self.sigma2
 
     def extra_repr(self) -> str:
+        """The variance, when a model is printed."""
         return f"{self.sigma2.item():g}"
 
 
@@ -77,10 +78,12 @@ class LearnedGaussian(Gaussian):
         self.log_sigma2 = nn.Parameter(_positive(sigma2).log())
 
     @property
-    def sigma2(self) -> Tensor:
+    def sigma2(self) -> Tensor:  # ty: ignore[incompatible-property-override] (kept there)
+        """The present variance, ()."""
         return self.log_sigma2.exp()
 
-    def extra_repr(self) -> str:  # not the present value: training's settings must not move
+    def extra_repr(self) -> str:
+        """Where it started, when a model is printed: training's settings must not move."""
         return f"from {self.start:g}"
 
 
@@ -129,6 +132,7 @@ class OptimalGaussian(Gaussian):
         return variance
 
     def extra_repr(self) -> str:
+        """The momentum, when a model is printed."""
         return f"momentum={self.momentum:g}"
 
 

@@ -176,6 +176,7 @@ class WarmUp:
         return partial(elbo, beta=self.beta * min(1, step / self.steps), **self.settings)
 
     def __call__(self, model: nn.Module, x: Tensor) -> Terms:
+        """The `elbo` once β is warm."""
         return self.at(self.steps)(model, x)
 
     def __repr__(self) -> str:
@@ -216,6 +217,7 @@ class Aggressive:
         return self if step >= self.steps or step % self.every == 0 else self._without_decoder
 
     def __call__(self, model: nn.Module, x: Tensor) -> Terms:
+        """The `elbo`, with both networks trained."""
         return elbo(model, x, **self.settings)
 
     def __repr__(self) -> str:
@@ -245,7 +247,7 @@ def posterior(model: nn.Module, x: Tensor) -> Distribution:
 def log_likelihood(model: nn.Module, x: Tensor, z: Tensor) -> Tensor:
     """log p(x|z), (S, B), of pictures (B, C, H, W) under S codes each, (S, B, K)."""
     decoded = model.decode(z.flatten(0, 1)).unflatten(0, z.shape[:2])
-    return model.likelihood.log_prob(x, decoded)
+    return model.likelihood.log_prob(x, decoded)  # ty: ignore[missing-union-attribute]
 
 
 def log_ratio(q: Distribution, z: Tensor) -> Tensor:

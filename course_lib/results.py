@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from course_lib import evaluation, latents, plots, training
 from course_lib.objectives import squared_error
+from course_lib.transforms import Pictures
 
 COLUMNS = 8  # pictures in a row of a sheet
 BATCH = 100  # pictures that are scored at a time
@@ -20,7 +21,7 @@ DIRECTIONS = 50  # of the one Gaussian that is fitted to wider codes
 def measure(
     model: nn.Module,
     objective: training.Objective,
-    images: Tensor,
+    images: Pictures,
     transform: nn.Module,
     nll_samples: int = 0,
 ) -> dict[str, float]:
@@ -70,7 +71,7 @@ def measure(
     return measured
 
 
-def mean_picture_error(training: Tensor, images: Tensor, transform: nn.Module) -> float:
+def mean_picture_error(training: Pictures, images: Pictures, transform: nn.Module) -> float:
     """What a model has to beat: the squared error of a pixel, on average over `images`, if each is
     taken for the mean of the pictures trained on.
 
@@ -128,7 +129,7 @@ def warning(figures: dict[str, float]) -> str | None:
 
 
 @torch.no_grad()
-def reconstructions(model: nn.Module, images: Tensor, transform: nn.Module) -> plots.AltFigure:
+def reconstructions(model: nn.Module, images: Pictures, transform: nn.Module) -> plots.AltFigure:
     """A sheet of pictures above their reconstructions, with the error of each.
 
     Parameters

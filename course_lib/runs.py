@@ -21,7 +21,7 @@ from course_lib.objectives import WarmUp, elbo, squared_error
 from course_lib.training.checkpoints import check_fits, check_ours
 from course_lib.training.loop import content
 from course_lib.training.processes import is_first
-from course_lib.transforms import FaceTransform, face_transform
+from course_lib.transforms import FaceTransform, Pictures, face_transform
 
 HOMEWORK = {  # its networks and losses, with sizes of their own
     "homework": (FullyConnectedAutoencoder, squared_error),
@@ -344,12 +344,13 @@ def _pictures(data: str, binarise: bool) -> datasets.Splits:
     return datasets.binarise(splits) if binarise else splits
 
 
-def _transform(images: Tensor, crop: bool) -> FaceTransform:
+def _transform(images: Pictures, crop: bool) -> FaceTransform:
     """The homework's, or the whole picture, as large as it was loaded."""
-    return face_transform() if crop else face_transform(None, tuple(images.shape[-2:]))
+    *_, height, width = images.shape
+    return face_transform() if crop else face_transform(None, (height, width))
 
 
-def _seen(images: Tensor, transform: FaceTransform) -> tuple[int, int, int]:
+def _seen(images: Pictures, transform: FaceTransform) -> tuple[int, int, int]:
     """The shape of what the network sees of a picture."""
     return (images.shape[1], *transform.size)
 

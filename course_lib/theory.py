@@ -20,17 +20,23 @@ from torch.distributions import LowRankMultivariateNormal
 
 
 class PCA(NamedTuple):
+    """Principal components of d values; see `pca`."""
+
     mean: Tensor  #: (d,)
     eigenvalues: Tensor  #: (d,) descending
     axes: Tensor  #: (min(n, d), d), rows of length 1
 
 
 class PPCA(NamedTuple):
+    """Probabilistic PCA at its best; see `ppca`."""
+
     sigma2: Tensor  #: () variance of the noise
     log_likelihood: Tensor  #: () expected log p(x)
 
 
 class LinearVAE(NamedTuple):
+    """A linear VAE at its optimum, in nats where it says no other unit; see `linear_vae`."""
+
     active_units: int  #: number of latents with λᵢ > βσ²
     squared_norms: Tensor  #: (k,) ‖wᵢ‖² of the decoder's columns
     posterior_variances: Tensor  #: (k,) of q(zᵢ|x); 1 where collapsed
@@ -43,6 +49,8 @@ class LinearVAE(NamedTuple):
 
 
 class RateDistortion(NamedTuple):
+    """The curve of what no code can beat; see `rate_distortion`."""
+
     rate: Tensor  #: (…) R(D)
     water_level: Tensor  #: (…) θ; the curve's slope is dR/dD = −1/(2θ)
 
@@ -125,7 +133,10 @@ def linear_gaussian_log_prob(
 
 
 def linear_vae(
-    eigenvalues: ArrayLike, latent_dim: int, beta: float = 1.0, sigma2: float | None = None
+    eigenvalues: ArrayLike,
+    latent_dim: int,
+    beta: float | Tensor = 1.0,
+    sigma2: float | Tensor | None = None,
 ) -> LinearVAE:
     """The optimum of a linear β-VAE: decoder N(Wz + μ, σ²I), encoder N(V(x − μ), diag(v)).
 

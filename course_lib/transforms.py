@@ -1,6 +1,7 @@
 """From stored pictures to what a network sees, and back: the homework's pipeline."""
 
 import os
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,6 +14,22 @@ HOMEWORK_CROP = (10 / 64, 0.0, 28 / 64, 1.0)
 BATCH = 500  # pictures of a large set that are transformed at a time
 
 
+class Pictures(Protocol):
+    """uint8 pictures (N, C, H, W): a tensor, or what stays on disk until it is indexed."""
+
+    @property
+    def shape(self) -> torch.Size:
+        """(N, C, H, W)."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where what is indexed comes out."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: slice | Tensor, /) -> Tensor: ...
+
+
 class FaceTransform(nn.Module):
     """Crop, resize and scale a batch of pictures. Built by `face_transform`."""
 
@@ -21,6 +38,7 @@ class FaceTransform(nn.Module):
         self.crop, self.size = crop, size
 
     def forward(self, images: Tensor) -> Tensor:
+        """Pictures (…, C, H, W), uint8, to float32 in [-1, 1]."""
         _check(images)
         if images.ndim == 4 and len(images) > BATCH:
             x = torch.empty(len(images), images.shape[1], *self.size, device=images.device)
@@ -36,6 +54,7 @@ class FaceTransform(nn.Module):
         return x.mul_(2).div_(255).sub_(1)  # in place: floats take four times the pictures' memory
 
     def extra_repr(self) -> str:
+        """Crop and size, when it is printed."""
         return f"crop={self.crop}, size={self.size}"
 
 
@@ -65,7 +84,7 @@ def face_transform(
     return FaceTransform(crop, size)
 
 
-def whole_picture(model: nn.Module, images: Tensor) -> FaceTransform:
+def whole_picture(model: nn.Module, images: Pictures) -> FaceTransform:
     """The transform that is taken where none was asked for: nothing is cut off.
 
     Parameters
@@ -75,8 +94,8 @@ def whole_picture(model: nn.Module, images: Tensor) -> FaceTransform:
     images : Tensor
         (N, C, H, W). For other models they stay as large as they are.
     """
-    shape = getattr(model, "image_shape", images.shape[1:])
-    return face_transform(crop=None, size=tuple(shape[-2:]))
+    *_, height, width = getattr(model, "image_shape", images.shape[1:])
+    return face_transform(crop=None, size=(height, width))
 
 
 def picture(source: str | os.PathLike | Image.Image, size: int = 64) -> Tensor:
@@ -204,4 +223,4 @@ def _pixels(
             f"{rows}×{columns}: keep rows and columns that they have, or use crop=None for the "
             "whole picture."
         )
-    return top, left, height, width
+    return top, left, height, width  # ty: ignore[invalid-explicit-return] (whole by now)

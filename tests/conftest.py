@@ -28,6 +28,7 @@ FLAGS = (
     "--no-sandbox",  # there is none for root in a container
     "--disable-gpu",
     "--disable-background-networking",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",  # no network
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",

@@ -520,6 +520,9 @@ def test_a_network_that_says_nothing_is_given_up(name, tmp_path, monkeypatch):
             datasets.load(name, root=tmp_path)
     finally:
         ended.set()
+        for thread in threading.enumerate():  # one that is late would ask in a later test
+            if thread.name.endswith("(ask)"):
+                thread.join()
 
 
 def test_a_resized_set_is_what_the_transform_shows():

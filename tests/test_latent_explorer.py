@@ -664,6 +664,13 @@ def test_the_view_gets_spreads_and_draws_of_models_that_have_a_posterior(make, m
     torch.testing.assert_close(tensors["1/base/posterior/1/3/first"], first)
 
 
+def test_what_only_a_map_has_is_refused_without_one(make, models):
+    explorer = make(models)
+    for wanted in ({"columns": ["blond"]}, {"bases": [["density", 0]]}):
+        with pytest.raises(ValueError, match="no map of the codes: pass training pictures"):
+            explorer.parts({"models": False, "columns": [], "bases": []} | wanted)
+
+
 def test_a_model_trained_without_noise_has_no_cloud(make, models):
     both = {"VAE": models["VAE"], "trained as an AE": models["VAE"]}
     explorer = make(both, points=["trained as an AE"])

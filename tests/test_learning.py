@@ -129,7 +129,7 @@ def test_of_a_collapsed_network_every_cloud_is_the_prior():
     clouds = [patch for patch in axes.patches if type(patch) is Ellipse]
     assert len(clouds) == FACES
     for cloud in clouds:
-        assert cloud.get_center() == [0, 0]
+        assert cloud.get_center() == (0, 0)
         assert cloud.get_width() == cloud.get_height() == pytest.approx(4)
     assert "rate 0.00 nats" in explorer._alt
     explorer.close()

@@ -2,6 +2,7 @@
 
 import re
 from itertools import pairwise
+from types import MappingProxyType
 
 import pytest
 import torch
@@ -113,7 +114,7 @@ def test_other_models_are_marked_and_those_off_the_map_on_its_edge(pca):
     assert len({line.get_marker() for line in axes.lines[1:]}) == 4
     assert figure.alt.endswith("Marked beside it: ours, theirs, collapsed.")
     many = {f"model {i}": (0.5, i) for i in range(9)}  # more than there are colours
-    axes = waterline_figure(pca, SHAPE, 7, 1, 1e-3, observed=many).axes[1]
+    axes = waterline_figure(pca, SHAPE, 7, 1, 1e-3, observed=MappingProxyType(many)).axes[1]
     assert len(axes.lines) == 11
 
 

@@ -123,7 +123,7 @@ def test_two_see_what_one_sees_and_learn_the_same(tmp_path, one, capfd):
     shown = capfd.readouterr().err
     assert "100%" in shown and "images/s" in shown
     assert "Warning" not in shown and "distributed" not in shown
-    bars = [line for line in shown.replace("\r", "\n").splitlines() if "159/159" in line]
+    bars = [line for line in shown.replace("\r", "\n").splitlines() if " 0/159 " in line]
     assert len(bars) == 1, "of one process only"
 
 

@@ -6,38 +6,18 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from itertools import chain
 from pathlib import Path
 
 import pytest
 import yaml
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+
+from tests.packages import CUDA, EXTRAS, PROJECT, REQUIRED, ROOT, needed, parse
 
 pytest_plugins = ["pytester"]
 
-ROOT = Path(__file__).parent.parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-PYPI_NAME = {"matplotlib-base": "matplotlib", "pytorch-cpu": "torch"}
-# PyTorch pins these for itself, and its CPU builds do without.
-CUDA = re.compile("cuda|nvidia|triton")
-
 needs_make = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
-
-def parse(lines):
-    """Map package names to their requirements; a constraint list has several for some names."""
-    found = {}
-    for line in lines:
-        requirement = Requirement(line)
-        name = canonicalize_name(PYPI_NAME.get(requirement.name, requirement.name))
-        found.setdefault(name, []).append(requirement)
-    return found
-
-
-EXTRAS = PROJECT["optional-dependencies"]
-REQUIRED = parse(PROJECT["dependencies"] + EXTRAS["test"])
 PINNED = parse(
     line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")
 )
@@ -91,21 +71,13 @@ def test_no_package_has_two_pins_at_once(python, system):
 
 
 def test_everything_that_would_be_installed_is_pinned():
-    waiting, seen = [(name, frozenset()) for name in REQUIRED], set()
-    while waiting:
-        name, extras = waiting.pop()
-        if (name, extras) in seen or CUDA.match(name):
-            continue
-        seen.add((name, extras))
-        assert name in PINNED, f"{name} is not in constraints.txt; run make constraints"
-        installed = importlib.metadata.distribution(name)
-        if not any(pin.specifier.contains(installed.version) for pin in PINNED[name]):
-            continue  # not installed from this list (conda): its needs may be others
-        for line in installed.requires or []:
-            need = Requirement(line)
-            if not need.marker or any(need.marker.evaluate({"extra": e}) for e in ("", *extras)):
-                waiting.append((canonicalize_name(need.name), frozenset(need.extras)))
-    assert len(seen) > len(REQUIRED)
+    def from_this_list(name):  # what conda installed may ask for other packages
+        version = "" if CUDA.match(name) else importlib.metadata.version(name)
+        return any(pin.specifier.contains(version) for pin in PINNED.get(name, []))
+
+    names = {name for name in needed(from_this_list) if not CUDA.match(name)}
+    assert not names - PINNED.keys(), "not in constraints.txt: run make constraints"
+    assert len(names) > len(REQUIRED)
 
 
 @pytest.fixture

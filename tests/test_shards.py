@@ -127,6 +127,13 @@ def test_what_does_not_belong_is_named(folder, made, words):
         datasets.load(folder)
 
 
+def test_a_file_that_is_npy_by_its_name_alone_is_named(folder):
+    with open(folder / "zz.npy", "wb") as file:
+        np.savez(file, images=pictures(5))
+    with pytest.raises(ValueError, match="zz.npy' is called .npy, but is another kind of file"):
+        datasets.load(folder)
+
+
 def test_what_would_have_to_be_changed_is_refused(tmp_path):
     for name, images in (("large", pictures(4, (70, 70, 3))), ("binary", pictures(4) % 2)):
         (tmp_path / name).mkdir()

@@ -195,6 +195,14 @@ def test_without_sphinx_one_sentence_says_what_to_install(course, tmp_path, monk
     assert not (tmp_path / "site").exists()
 
 
+def test_a_first_cell_that_cannot_be_listed_is_named(course, first, tmp_path):
+    notebook = nbformat.read(first, 4)
+    notebook.cells[0].source = "# The first notebook"
+    nbformat.write(notebook, first)
+    with pytest.raises(ValueError, match="01_first.ipynb' cannot be listed: .* minutes'"):
+        site.site(course, tmp_path / "site", demo)
+
+
 def test_a_folder_that_holds_something_else_stays(course, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").touch()

@@ -141,7 +141,7 @@ class Submission:
 
     def _parameters(self, name: str) -> list[str] | None:
         node = self._functions().get(name)
-        return node and [one.arg for one in node.args.args]
+        return None if node is None else [one.arg for one in node.args.args]
 
 
 def _binding(statements: list[Statement], names: set[str]) -> set[int]:

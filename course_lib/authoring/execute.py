@@ -62,7 +62,7 @@ class Client(NotebookClient):
 
         def stop() -> None:
             self.stopped, self.shutdown_kernel = True, "immediate"  # else it tells of its end
-            running.cancel()
+            running.cancel()  # ty: ignore[missing-union-attribute] (what runs a coroutine is a task)
 
         with suppress(RuntimeError):  # not in the main thread, or on Windows
             for which in (signal.SIGINT, signal.SIGTERM):

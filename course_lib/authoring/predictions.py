@@ -88,4 +88,6 @@ def _answer(told: str, choices: list[str]) -> tuple[int, str] | None:
     """Which choice is right, and the cause."""
     said = " ".join(told.split()).removeprefix(f"{NONE} It is: ")
     right = max((c for c in choices if said.startswith(f"{c}.")), key=len, default=None)
-    return right and (choices.index(right), said.removeprefix(f"{right}.").strip())
+    if right is None:
+        return None
+    return choices.index(right), said.removeprefix(f"{right}.").strip()

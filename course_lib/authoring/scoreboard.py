@@ -62,8 +62,8 @@ def _calls(tree: ast.Module) -> dict[str, list[tuple[str, ast.Call]]]:
         targets = getattr(statement, "targets", [])
         name = targets[0].id if targets and isinstance(targets[0], ast.Name) else ""
         for node in ast.walk(statement):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", None) in found:
-                found[node.func.id].append((name, node))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                found.get(node.func.id, []).append((name, node))
     return found
 
 
@@ -77,5 +77,5 @@ def _fits(call: ast.Call, stated: Stated) -> bool:
     """Whether a call can have printed a claim: what is put in when it runs may be anything."""
     sentence = call.args[0]
     pieces = sentence.values if isinstance(sentence, ast.JoinedStr) else [sentence]
-    known = (re.escape(p.value) if isinstance(p, ast.Constant) else ".+" for p in pieces)
+    known = (re.escape(str(p.value)) if isinstance(p, ast.Constant) else ".+" for p in pieces)
     return re.fullmatch("".join(known), stated.sentence) is not None

@@ -154,9 +154,15 @@ def _links_mended(text: str) -> str:
 
 def _listed(path: Path) -> Listed:
     first = read(path).cells[0].source
-    number, title, question = re.match(r"# (\d+) · ([^:\n]+): (.+)", first).groups()
-    minutes = re.search(r"^About (\d+) minutes", first, re.MULTILINE)[1]
-    return Listed(path.stem, number, title, question[0].upper() + question[1:], minutes)
+    head = re.match(r"# (\d+) · ([^:\n]+): (.+)", first)
+    minutes = re.search(r"^About (\d+) minutes", first, re.MULTILINE)
+    if head is None or minutes is None:
+        raise ValueError(
+            f"The first cell of '{path}' cannot be listed: a heading '# 10 · Title: question?' and "
+            "a line 'About 45 minutes' are expected there, as CONTRIBUTING.md says."
+        )
+    number, title, question = head.groups()
+    return Listed(path.stem, number, title, question[0].upper() + question[1:], minutes[1])
 
 
 def _link(claim: Stated) -> str:

@@ -47,7 +47,8 @@ def slides(
     """
     folder = Path(folder)
     notebooks = {Path(path): read(Path(path)) for path in paths}
-    if pdf and (found := browser.find()) is None:
+    found = browser.find() if pdf else None
+    if pdf and found is None:
         raise FileNotFoundError(
             "No Chromium or Chrome was found to print slides with: install one, or export without "
             "PDF, open a deck with ?print-pdf behind its name, and print it."
@@ -73,7 +74,7 @@ def slides(
         html, _ = exporter.from_notebook_node(notebook, resources=resources)
         decks.append(folder / f"{path.stem}.html")
         write(decks[-1], html)
-    if not pdf:
+    if found is None:
         return decks
     prints = [deck.with_suffix(".pdf") for deck in decks]
     for deck, printed in zip(decks, prints, strict=True):

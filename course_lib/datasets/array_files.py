@@ -4,7 +4,7 @@ import math
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -89,7 +89,7 @@ def _first_bytes(path: Path) -> bytes:
 
 
 @contextmanager
-def _damage_told(path: Path) -> Iterator[None]:
+def _damage_told(path: Path) -> Generator[None]:
     """One sentence for whatever the readers of zip archives, NumPy's and SciPy's raise: what the
     file's bytes lead them to."""
     try:

@@ -81,17 +81,17 @@ def convert(source: Source, meaning: Meaning, size: int | None) -> Tensor:
         Larger pictures become squares of so many pixels: the middle of each, shrunk.
     """
     n, height, width, channels = meaning.shape
-    made = None
+    kept = (height, width)
+    if size is not None and is_large(height, width, size):
+        kept = (min(height, width, size),) * 2
+    made = torch.empty((n, min(channels, 3), *kept), dtype=torch.uint8)
     for rows, part in meaning.pieces(source):
         levels = meaning.levels(part)
         if channels == 4:
             levels = on_white(levels)
         images = torch.from_numpy(np.array(levels, order="C")).movedim(-1, 1)
-        if is_large(height, width, size):
-            side = min(height, width)
-            images = F.resize(F.center_crop(images, [side, side]), [min(side, size)] * 2)
-        if made is None:
-            made = torch.empty((n, *images.shape[1:]), dtype=torch.uint8)
+        if kept != (height, width):
+            images = F.resize(F.center_crop(images, [min(height, width)] * 2), list(kept))
         made[rows] = images
     return made
 

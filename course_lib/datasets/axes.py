@@ -63,7 +63,8 @@ def readings(dims: tuple, shape: tuple | None, order: str) -> Iterator[Meaning]:
             new = tuple(number for number, axis in enumerate(axes) if axis is None)
             return np.expand_dims(there, new)
 
-        return Meaning(tuple(1 if a is None else dims[a] for a in axes), view, notes=notes)
+        n, height, width, channels = (1 if axis is None else dims[axis] for axis in axes)
+        return Meaning((n, height, width, channels), view, notes=notes)
 
     last, first = "pictures came last", "channels came first"
     match dims:
@@ -150,6 +151,7 @@ def roughness(source: Source, meaning: Meaning) -> float:
 
 
 def unreadable(name: str, dims: tuple, shape: tuple | None) -> str:
+    """Why an array of this shape cannot be pictures, and what to do."""
     problem = f"{name} has shape {dims}, but {WANTED}, were expected"
     if shape is not None:
         return f"{problem}: shape={shape} fits neither its rows nor its columns, so correct it."

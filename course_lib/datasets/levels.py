@@ -36,11 +36,11 @@ def with_levels(meaning: Meaning, source: Source, name: str) -> Meaning:
         return meaning.but(
             "false and true became black and white", levels=lambda x: x * np.uint8(255)
         )
-    scale, note = _scale(low, high, stored, name)
-    if scale is None:
+    found = _scale(low, high, stored, name)
+    if found is None:
         dark = f"they are very dark, nothing above {high:g} of 255"
         return meaning.but(dark) if high <= DARK else meaning
-    lowest, step = scale
+    (lowest, step), note = found
 
     def levels(x: np.ndarray) -> np.ndarray:
         exact = (x.astype(np.float64) - lowest) * (255 / step)
@@ -69,7 +69,7 @@ def _extent(meaning: Meaning, source: Source, name: str) -> tuple[float, float, 
 
 def _scale(
     low: float, high: float, dtype: np.dtype, name: str
-) -> tuple[tuple[float, float] | None, str | None]:
+) -> tuple[tuple[float, float], str] | None:
     """Which number is black and how far white is above it, with words for it; None where the
     numbers are grey levels already."""
     whole = dtype.kind in "iu"
@@ -82,7 +82,7 @@ def _scale(
         full = next(full for full in FULL_SCALES if high <= full)
         return (0, full), f"{dtype} from 0 to {full} became 0 to 255"
     if whole and low >= 0 and high <= 255:
-        return ((0, 255), f"{dtype} became uint8") if dtype != np.uint8 else (None, None)
+        return ((0, 255), f"{dtype} became uint8") if dtype != np.uint8 else None
     if whole and low == -1 and high == 1:
         return (-1, 2), f"{dtype} from -1 to 1 became 0 to 255"
     if dtype == np.int8:

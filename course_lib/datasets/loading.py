@@ -15,7 +15,7 @@ from course_lib import sources
 from course_lib.datasets import array_files, arrays, axes, photographs, shards
 from course_lib.datasets.npy import MappedImages
 from course_lib.datasets.sets import LOADERS
-from course_lib.datasets.splits import Splits, split, split_by_person
+from course_lib.datasets.splits import Splits, parted, split, split_by_person
 from course_lib.files import data_folder, load_or_make
 from course_lib.training.fingerprint import fingerprint
 
@@ -95,9 +95,7 @@ def load(
     else:
         parts = split(len(images), seed)
     print(_told(found, words))
-    if isinstance(images, MappedImages):
-        return Splits(*(images.at(rows) for rows in parts))
-    return Splits(*(images[rows] for rows in parts))
+    return parted(images, parts)
 
 
 def pictures(source: Any, *, size: int | None = None) -> Tensor | MappedImages:

@@ -33,7 +33,7 @@ class MappedArray:
     """
 
     def __init__(self, path: Path):
-        self.path, self.opened = path, None
+        self.path = path
         self.opened = self.state
         self()
 
@@ -44,6 +44,7 @@ class MappedArray:
         return file.st_size, file.st_mtime_ns
 
     def __call__(self) -> np.memmap:
+        """Map the file, if it is still the one that was opened."""
         if self.state != self.opened:
             raise ValueError(
                 f"'{self.path}' has changed since it was opened, so that what was found out about "

@@ -55,7 +55,7 @@ def ramp(t: Tensor, colours: tuple[str, ...]) -> Tensor:
     position = t.unsqueeze(1) * (len(colours) - 1)
     # Each colour weighs in with a tent of its own: 1 at its place, 0 at its neighbours'.
     tents = ((1 - (position - i).abs()).clamp(min=0) for i in range(len(colours)))
-    return sum(tent * rgb(colour, t) for tent, colour in zip(tents, colours, strict=True))
+    return sum(tent * rgb(colour, t) for tent, colour in zip(tents, colours, strict=True))  # ty: ignore[invalid-explicit-return] (no sum of tensors is 0)
 
 
 def curve(level: Tensor, slope_x: Tensor, slope_y: Tensor) -> Tensor:

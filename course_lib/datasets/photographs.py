@@ -104,13 +104,13 @@ def read(pictures: Sequence[Path | Image.Image], name: str, size: int | None) ->
             "without a size equal ones are expected: with datasets.load(…, size=64), or "
             "datasets.pictures(…, size=64), all become squares of that."
         )
-    shrink = len(different) > 1 or is_large(*different[0], size)
-    width, height = (size, size) if shrink else different[0]
+    side = size if len(different) > 1 or is_large(*different[0], size) else None  # of squares
+    width, height = different[0] if side is None else (side, side)
     images = torch.empty((len(sizes), 3, height, width), dtype=torch.uint8)
     rows, turned = [], 0
     for number in tqdm(list(sizes), desc="Reading pictures", unit="picture", leave=False):
         try:
-            pixels, was_turned = _read(pictures[number], size if shrink else None)
+            pixels, was_turned = _read(pictures[number], side)
         except UNREADABLE as error:
             skipped[number] = error
             continue
@@ -126,8 +126,8 @@ def read(pictures: Sequence[Path | Image.Image], name: str, size: int | None) ->
             "check how they were saved."
         )
     notes = [f"{len(rows):,} picture{'s' * (len(rows) != 1)} of {height}×{width}"]
-    if shrink:
-        smaller = sum(min(sizes[row]) < size for row in rows)
+    if side is not None:
+        smaller = sum(min(sizes[row]) < side for row in rows)
         notes.append("the central squares of " + _range(different))
         notes += [f"enlarged {smaller}"] * bool(smaller)
     notes += [f"turned {turned}"] * bool(turned)

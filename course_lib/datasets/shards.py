@@ -93,7 +93,7 @@ class _Shard:
                 )
             for start, stop in pairwise((0, *breaks.tolist(), len(rows))):
                 file.seek(self.offset + int(rows[start]) * size)
-                wanted = memoryview(into[start:stop].reshape(-1))
+                wanted = into[start:stop].reshape(-1).data
                 while wanted:
                     if not (count := file.readinto(wanted)):
                         raise ValueError(f"'{self.path}' was cut short: load it again.")
@@ -104,6 +104,11 @@ def _opened(path: Path, first: Path) -> _Shard:
     """A file that can stand beside the first one."""
     (array, _), (expected, _) = (array_files.open_array(one) for one in (path, first))
     stored, model = array(), expected()
+    if not isinstance(stored, np.memmap):
+        raise ValueError(
+            f"'{path}' is called .npy, but is another kind of file, which cannot be read in parts: "
+            "numpy.save its array, move it elsewhere, or load it alone."
+        )
     colours = stored.shape[3:] in ((), (1,), (3,))
     if stored.dtype != np.uint8 or stored.ndim not in (3, 4) or not colours:
         raise ValueError(

@@ -1,12 +1,13 @@
 """A data set in three parts that share no picture, and what can be done to all of it at once."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
 from course_lib.datasets.npy import MappedImages
-from course_lib.transforms import BATCH, FaceTransform, to_image
+from course_lib.transforms import BATCH, FaceTransform, Pictures, to_image
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -30,6 +31,13 @@ class Splits:
     def __repr__(self) -> str:
         parts = [f"{f.name}={tuple(getattr(self, f.name).shape)}" for f in fields(self)[:3]]
         return f"Splits({', '.join(parts)}, factors {'known' if self.factors else 'unknown'})"
+
+
+def parted(images: Tensor | MappedImages, rows: Iterable[Tensor]) -> Splits:
+    """Pictures in three parts, each by its row numbers."""
+    take = images.at if isinstance(images, MappedImages) else images.__getitem__
+    train, validation, test = map(take, rows)
+    return Splits(train, validation, test)
 
 
 def split(n: int, seed: int) -> tuple[Tensor, ...]:
@@ -67,7 +75,7 @@ def resized(splits: Splits, transform: FaceTransform) -> Splits:
         uint8 tensors, in memory.
     """
 
-    def shrink(images: Tensor) -> Tensor:
+    def shrink(images: Pictures) -> Tensor:
         parts = torch.arange(len(images)).split(BATCH)
         return torch.cat([to_image(transform(images[part])) for part in parts])
 

@@ -76,7 +76,8 @@ def importance_sampling(
     with evaluating(model), own_random_numbers(seed):
         q = proposal or posterior(model, x)
         matrix = isinstance(q, MultivariateNormal)
-        scale = q.scale_tril if matrix else q.stddev.diag_embed()
+        # Once looked at, a lazy_property is a tensor.
+        scale: Tensor = q.scale_tril if matrix else q.stddev.diag_embed()  # ty: ignore[invalid-assignment]
         noise = torch.randn(k, scale.shape[-1], generator=torch.Generator().manual_seed(seed))
         standard = Normal(scale.new_zeros(()), scale.new_ones(()), validate_args=False)
         log_volume = scale.diagonal(dim1=1, dim2=2).log().sum(1)
@@ -143,7 +144,7 @@ def refined_posterior(
 
 def _laplace(model: nn.Module, x: Tensor, steps: int) -> tuple[Tensor, Tensor]:
     """Where p(z|x) is highest, (B, K), and the curvature of -log p(z|x) there, (B, K, K)."""
-    sigma2 = model.likelihood.sigma2
+    sigma2 = model.likelihood.sigma2  # ty: ignore[missing-union-attribute] (PyTorch: any Module)
 
     def log_joint(z: Tensor) -> Tensor:
         """(S, B), of codes (S, B, K), up to a constant."""

@@ -69,7 +69,9 @@ def _network(generator):
     model = FullyConnectedAutoencoder((3, 4, 5), 9).requires_grad_(False)
     for parameter in model.parameters():
         parameter.copy_(0.1 * torch.randn(parameter.shape, generator=generator))
-    model.encoder[0].bias += 2  # no element is zero, or scaling it would do nothing
+    model.get_parameter("encoder.0.bias").add_(
+        2
+    )  # no element is zero, or scaling it would do nothing
     x = 2 * torch.rand(4, 3, 4, 5, generator=generator) - 1
     element = int(torch.randint(4, 9, (), generator=generator))
     return model, x, element, 2 + float(torch.rand((), generator=generator))

@@ -260,7 +260,7 @@ class Number(Exercise):
 
     def value(self) -> float:
         """The right number."""
-        return float(self.answer() if callable(self.answer) else self.answer)
+        return float(self.answer if isinstance(self.answer, int | float) else self.answer())
 
     def _near(self, given: float, number: float) -> bool:
         return abs(given - number) <= self.within * (abs(number) or 1)

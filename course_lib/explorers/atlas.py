@@ -181,11 +181,12 @@ def gaussians(density: Density) -> dict[str, Tensor]:
         spread, sign = 1 / variance, -1.0
         constants = distribution.log_prob(distribution.mean)[None]
     else:
-        gaussian = distribution.component_distribution
+        gaussian, weights = distribution.component_distribution, distribution.mixture_distribution
         means, spread, sign = gaussian.mean, torch.tensor(0.0), 1.0
         eye = torch.eye(means.shape[1], dtype=means.dtype)
-        rows = torch.linalg.solve_triangular(gaussian.scale_tril, eye, upper=False)
-        constants = gaussian.log_prob(means) + distribution.mixture_distribution.logits
+        # PyTorch says of a mixture's parts no more than that they are distributions.
+        rows = torch.linalg.solve_triangular(gaussian.scale_tril, eye, upper=False)  # ty: ignore[missing-attribute]
+        constants = gaussian.log_prob(means) + weights.logits  # ty: ignore[unsupported-operator]
     numbers = {"constant": constants, "means": means, "rows": rows, "round": spread.reshape(1)}
     numbers["sign"] = torch.tensor([sign])
     return {name: number.float().contiguous() for name, number in numbers.items()}

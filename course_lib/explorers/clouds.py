@@ -112,7 +112,7 @@ def clouds_figure(sigma: float, face: float, vae: FullyConnectedVAE, x: Tensor) 
         ink = FREE[number % len(FREE)]
         axes.fill_between(LINE, _bump(code, sigma), color=ink, linewidth=0,
                           alpha=0.75 if number == face else 0.25)  # fmt: skip
-        axes.text(code, 1.02, number, ha="center", fontsize=FONT_SIZE)
+        axes.text(code, 1.02, f"{number}", ha="center", fontsize=FONT_SIZE)
     axes.set_title(f"σ = {sigma:.2f}: {met:.0%} of the draws from N(0, 1), dashed, are within 2σ "
                    "of a code", fontsize=FONT_SIZE + 2)  # fmt: skip
     drawn = codes[face] + sigma * _steps(DRAWS, codes)
@@ -179,9 +179,10 @@ def draw_cloud(axes: Axes, mean: Tensor, covariance: Tensor, ink: str) -> None:
     variances, directions = torch.linalg.eigh(covariance)
     width, height = (4 * variances.clamp(min=0).sqrt()).tolist()
     angle = torch.atan2(*directions[:, 0].flip(0)).rad2deg().item()
-    edge = Ellipse(mean.tolist(), width, height, angle=angle, facecolor=(ink, 0.2), edgecolor=ink)
+    x, y = mean.tolist()
+    edge = Ellipse((x, y), width, height, angle=angle, facecolor=(ink, 0.2), edgecolor=ink)
     axes.add_patch(edge)
-    axes.add_patch(Circle(mean.tolist(), EXTENT / 60, color=ink, linewidth=0))
+    axes.add_patch(Circle((x, y), EXTENT / 60, color=ink, linewidth=0))
 
 
 def coverage(codes: Tensor, sigma: float) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from math import ceil
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from matplotlib.lines import Line2D
@@ -17,13 +17,13 @@ from course_lib.explorers.figure_explorer import FigureExplorer, Slider
 from course_lib.models import code
 from course_lib.plots.figure import DPI, FONT_SIZE, GAP, LINE, PICTURE, AltFigure, strip
 from course_lib.plots.palette import COLOURS
-from course_lib.transforms import to_image, whole_picture
+from course_lib.transforms import Pictures, to_image, whole_picture
 
 
 def interpolation_strip(
     models: nn.Module | Mapping[str, nn.Module],
-    a: Tensor,
-    b: Tensor,
+    a: Any,
+    b: Any,
     transform: nn.Module | None = None,
     *,
     steps: int = 9,
@@ -78,7 +78,7 @@ class Path(NamedTuple):
 
 @torch.inference_mode()
 def path(
-    name: str, model: nn.Module, a: Tensor, b: Tensor, transform: nn.Module, steps: int
+    name: str, model: nn.Module, a: Pictures, b: Pictures, transform: nn.Module, steps: int
 ) -> Path:
     """Encode two faces, and decode the straight line between their codes.
 
@@ -100,13 +100,13 @@ def path(
         If these are not two single pictures, or `steps` is below 2.
     """
     for face in (a, b):
-        if face.ndim != 4 or len(face) != 1:
+        if len(face.shape) != 4 or len(face) != 1:
             raise ValueError(
                 f"A face has shape {tuple(face.shape)}, but one picture (1, C, height, width) is "
                 "expected: use images[[i]]."
             )
     device = next(model.parameters()).device
-    ends = torch.cat([code(model, transform(face).to(device)) for face in (a, b)])
+    ends = torch.cat([code(model, transform(face[:]).to(device)) for face in (a, b)])
     between = latents.interpolate(ends[:1], ends[1:], steps)
     return Path(name, model, ends, to_image(model.decode(between).cpu()))
 

@@ -8,6 +8,7 @@ Where there is no kernel to ask, an encoder can go too, and then the decoder's f
 """
 
 from collections.abc import Iterable
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -25,9 +26,9 @@ def can_travel(model: nn.Module) -> bool:
         return False
     # Nothing may come before, between or after the layers, however far the sliders go: a decoder
     # that clips its code is its layers near zero only.
-    weight, generator = decoder[0].weight, torch.Generator().manual_seed(0)
-    z = torch.randn(len(REACH), 8, decoder[0].in_features, generator=generator)
-    z = (z * torch.tensor(REACH)[:, None, None]).flatten(0, 1).to(weight)
+    layer, generator = _first(model), torch.Generator().manual_seed(0)
+    z = torch.randn(len(REACH), 8, layer.in_features, generator=generator)
+    z = (z * torch.tensor(REACH)[:, None, None]).flatten(0, 1).to(layer.weight)
     with torch.inference_mode():
         return torch.equal(decoder(z).flatten(1), model.decode(z).flatten(1))
 
@@ -39,13 +40,14 @@ def encoder_can_travel(model: nn.Module, shape: tuple[int, ...]) -> bool:
     if not _is_chain(encoder):
         return False
     x = 2 * torch.rand(8, *shape, generator=torch.Generator().manual_seed(0)) - 1
-    x = x.to(encoder[0].weight)
-    if encoder[0].in_features != x[0].numel():
+    layer = _first(model, "encoder")
+    x = x.to(layer.weight)
+    if layer.in_features != x[0].numel():
         return False
     with torch.inference_mode():
         found, encoded = encoder(x.flatten(1)), model.encode(x)
     if isinstance(encoded, Normal):
-        encoded = torch.cat([encoded.mean, 2 * encoded.stddev.log()], dim=1)
+        encoded = torch.cat([encoded.mean, encoded.stddev.log() * 2], dim=1)
         return found.shape == encoded.shape and torch.allclose(found, encoded, atol=1e-4)
     return isinstance(encoded, Tensor) and torch.equal(found, encoded)
 
@@ -76,7 +78,7 @@ def weights(
 def whole_first(model: nn.Module) -> dict[str, Tensor]:
     """The decoder's first layer, for codes that nobody has decoded yet: ``"0/weight"`` (in, out)
     and ``"0/bias"``, float32."""
-    layer = model.decoder[0]
+    layer = _first(model)
     return {
         "0/weight": layer.weight.detach().T.float().contiguous().cpu(),
         "0/bias": _bias(layer).cpu(),
@@ -86,26 +88,31 @@ def whole_first(model: nn.Module) -> dict[str, Tensor]:
 @torch.inference_mode()
 def first(model: nn.Module, codes: Tensor) -> Tensor:
     """The first layer's output for codes (n, K): (n, H)."""
-    layer = model.decoder[0]
+    layer = _first(model)
     return layer(codes.to(layer.weight)).float().cpu()
 
 
 def along(model: nn.Module, directions: Tensor) -> Tensor:
     """What a step along each direction (n, K) adds to the first layer's output: (n, H)."""
-    weight = model.decoder[0].weight.detach()
+    weight = _first(model).weight.detach()
     return (directions.to(weight) @ weight.T).float().cpu()
 
 
 def columns(model: nn.Module, elements: Iterable[int]) -> Tensor:
     """`along` the axes of some latent elements: (n, H)."""
-    return model.decoder[0].weight.detach()[:, list(elements)].T.float().contiguous().cpu()
+    return _first(model).weight.detach()[:, list(elements)].T.float().contiguous().cpu()
 
 
 def _chain(model: nn.Module, part: str) -> nn.Sequential:
-    return model.encoder if part == "encoder" else model.decoder[1:]
+    layers = getattr(model, part)
+    return layers if part == "encoder" else layers[1:]
 
 
-def _is_chain(layers: nn.Module | None) -> bool:
+def _first(model: nn.Module, part: str = "decoder") -> nn.Linear:
+    return getattr(model, part)[0]
+
+
+def _is_chain(layers: nn.Module | None) -> TypeGuard[nn.Sequential]:
     if not isinstance(layers, nn.Sequential) or not len(layers):
         return False
     kinds = [type(layer) for layer in layers]

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,9 @@ from course_lib.plots.pictures import THRESHOLD
 from course_lib.transforms import to_image
 
 GAIN = 2.0  # of the difference picture; fixed, so that pictures can be compared while dragging
+
+
+M = TypeVar("M", bound=nn.Module)
 
 
 class Exploration(NamedTuple):
@@ -47,7 +51,7 @@ def edit(
     target: Tensor,
     state: ExplorerState,
     move: tuple[Tensor, tuple[float, float]],
-    along: Mapping[str, Direction] | None = None,
+    along: Mapping[str, Direction] = MappingProxyType({}),
     unit: float = 1.0,
 ) -> Tensor:
     """The state's choices, done to a code (1, K) in the state's order; `unit` is that of noise."""
@@ -99,7 +103,7 @@ def explore(
     )
 
 
-def snapshot(model: nn.Module) -> nn.Module:
+def snapshot(model: M) -> M:
     """A copy to look at: what becomes of the model's weights or its mode does not change it."""
     # What a forward pass left behind hangs on its graph, and cannot be copied with it.
     left = {

@@ -58,8 +58,8 @@ class ExploredModel:
     def add(self, x: Tensor) -> None:
         """Encode more pictures."""
         self.codes = torch.cat([self.codes, encode(self.model, x)])
-        if self.spreads is not None:
-            self.spreads = torch.cat([self.spreads, _spreads(self.model, x)])
+        if self.spreads is not None and (more := _spreads(self.model, x)) is not None:
+            self.spreads = torch.cat([self.spreads, more])
 
     def code(self, origin: str, number: int, draw: int = 0) -> Tensor:
         """An unedited code, (1, K), or for the origin "posterior" a draw from a picture's."""
@@ -71,17 +71,24 @@ class ExploredModel:
             return noise
         if origin == "posterior":
             return mean if self.spreads is None else mean + self.spreads[number] * noise
-        return self.atlas.density.sample(1, seed=number)
+        return self._map().density.sample(1, seed=number)
+
+    def _map(self) -> Atlas:
+        if self.atlas is None:
+            raise ValueError("There is no map of the codes: pass training pictures, training=….")
+        return self.atlas
 
     def edited(self, state: ExplorerState, origin: tuple[str, int]) -> Tensor:
         """What the state makes of the code of an origin, (1, K)."""
         if state.origin == "image" and state.sample:
-            origin = ("posterior", state.image, state.sample)
+            start = self.code("posterior", state.image, state.sample)
+        else:
+            start = self.code(*origin)
         directions = self.atlas.directions if self.atlas else torch.zeros(2, 1)
         move = (directions, state.moves.get(self.name, (0.0, 0.0)))
         along = self.atlas.named if self.atlas else {}
         target = self.code("image", state.target)
-        return edit(self.code(*origin), target, state, move, along, self.unit)
+        return edit(start, target, state, move, along, self.unit)
 
     def ends(self, count: int) -> tuple[Tensor, Tensor]:
         """From where to where the first elements go, (count,) each: where codes are, of training
@@ -150,7 +157,7 @@ class ExploredModel:
         found = {}
         for column in columns:
             if isinstance(column, str):
-                vector = self.atlas.named[column].vector[None]
+                vector = self._map().named[column].vector[None]
                 found[f"direction/{column}"] = vector
                 if self.travels:
                     found[f"direction/{column}/first"] = decoders.along(self.model, vector)

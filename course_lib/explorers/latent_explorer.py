@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 import safetensors.torch
@@ -97,11 +98,11 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     def __init__(
         self,
         models: nn.Module | Mapping[str, nn.Module],
-        images: Tensor,
+        images: Any,
         *,
         transform: nn.Module | None = None,
         elements: Sequence[int] = (0,),
-        training: Tensor | None = None,
+        training: Any = None,
         factors: Tensor | Mapping[str, Tensor] | None = None,
         points: Sequence[str] = (),
         plain: bool = False,

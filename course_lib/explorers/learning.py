@@ -54,6 +54,7 @@ class Snapshots:
         return partial(self._keep, step, at(step)) if step in self.steps else at(step)
 
     def __call__(self, model: nn.Module, x: Tensor) -> Terms:
+        """The objective itself."""
         return self.objective(model, x)
 
     def _keep(self, step: int, objective: Callable[..., Terms], model: nn.Module, x: Tensor):

@@ -6,6 +6,7 @@ The water stands at θ = βσ². What is above it gets a latent; see `theory`.
 from collections.abc import Mapping
 from itertools import cycle
 from math import ceil, floor, log10
+from typing import Any, Literal
 
 import torch
 from matplotlib.axes import Axes
@@ -19,6 +20,7 @@ from course_lib.plots.palette import COLOURS, MARKERS
 
 MOST = 64  # eigenvalues that are drawn; more would be thinner than a pixel or two
 BLUE, ORANGE, WATER, GREY = COLOURS[0], COLOURS[1], COLOURS[5], "#888888"
+Corner = Literal["upper right", "lower left"]
 HATCHED = {"color": "white", "edgecolor": ORANGE, "hatch": "////"}
 LEAST_RATE = 0.1  # nats, of the rate-distortion plot: a tenth of a nat is next to nothing
 POINTS = (ORANGE, BLUE, *COLOURS[2:])
@@ -128,7 +130,7 @@ def waterline_figure(
     figure.text(0.5, 0.955, title, ha="center", fontsize=11)
     here = {"this linear VAE": (found.squared_error.item(), found.rate.item())}
     _draw_water(figure.add_axes((0.1, 0.365, 0.415, 0.565)), spectrum, latent_dim, level)
-    _draw_curve(figure.add_axes((0.605, 0.365, 0.38, 0.565)), spectrum, here | observed)
+    _draw_curve(figure.add_axes((0.605, 0.365, 0.38, 0.565)), spectrum, {**here, **observed})
     _draw_directions(figure, pca, image_shape, found.squared_norms)
     return figure
 
@@ -161,7 +163,7 @@ def _draw_water(axes: Axes, spectrum: Tensor, latent_dim: int, level: float) -> 
     low, high = drawn[-1].item() / 4, drawn[0].item() * 2
     number = torch.arange(1, len(spectrum) + 1)
     above = spectrum > level
-    kinds = {
+    kinds: dict[str, tuple[Tensor, dict[str, Any]]] = {
         "active": (above & (number <= latent_dim), {"color": BLUE}),
         "no latent left for it": (above & (number > latent_dim), HATCHED),
         "drowned": (~above, {"color": GREY}),
@@ -199,7 +201,7 @@ def _draw_curve(axes: Axes, spectrum: Tensor, points: Mapping[str, tuple[float, 
     axes.set_yticks(*_decades(lowest, highest, (1,)))
 
 
-def _finish(axes: Axes, xlabel: str, ylabel: str, legend: str = "upper right") -> None:
+def _finish(axes: Axes, xlabel: str, ylabel: str, legend: Corner = "upper right") -> None:
     """Labels and a legend; nothing small, because text and ticks are what takes the time."""
     axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.minorticks_off()

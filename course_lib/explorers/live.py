@@ -72,7 +72,7 @@ A tensor never changes under its name, so the view keeps what it has.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -170,7 +170,7 @@ class LiveFigure(anywidget.AnyWidget):
                 self.answer(content, buffers)
 
     @contextmanager
-    def _errors_told(self) -> Iterator[None]:
+    def _errors_told(self) -> Generator[None]:
         """Tell the view of an error in a block, so that it does not wait for what will not come."""
         try:
             yield
@@ -179,6 +179,6 @@ class LiveFigure(anywidget.AnyWidget):
             raise
 
     def _ipython_display_(self) -> None:
-        data, metadata = super()._repr_mimebundle_()
+        data, metadata = super()._repr_mimebundle_() or ({}, {})
         display(data, metadata=metadata, raw=True)
         self._stills.append(display(self.still(), display_id=True))

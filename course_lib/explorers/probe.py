@@ -41,7 +41,8 @@ class Probe(NamedTuple):
     def readable(self) -> "Probe":
         """The same for those factors alone that can be read, with an R² of 0.5 or more."""
         good = (self.r2 >= READ).nonzero().flatten()
-        return Probe([self.names[i] for i in good], *(part[good] for part in self[1:]))
+        names, weight, bias, deviations, r2 = self
+        return Probe([names[i] for i in good], weight[good], bias[good], deviations[good], r2[good])
 
     def changes(self, before: Tensor, after: Tensor) -> dict[str, tuple[float, float]]:
         """What reads differently in two codes (1, K): of at most three factors, the most changed
@@ -71,14 +72,14 @@ def fit_probe(codes: Tensor, factors: Mapping[str, Tensor]) -> Probe:
     units = StandardScaler().fit(f)
     f = units.transform(f)
     held_out = np.arange(len(z)) % 5 == 4
-    ridge = RidgeCV(np.logspace(-1, 4, 6), alpha_per_target=True)
-    line = make_pipeline(StandardScaler(), ridge).fit(z[~held_out], f[~held_out])
+    line = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-1, 4, 6), alpha_per_target=True))
+    line.fit(z[~held_out], f[~held_out])
     true = f[held_out]
     read = line.predict(z[held_out]).reshape(true.shape)
     missed, total = ((true - read) ** 2).sum(0), ((true - true.mean(0)) ** 2).sum(0)
     r2 = np.where(total > 0, 1 - missed / np.where(total > 0, total, 1), 0).clip(0)
     # Both scalers and the line between them are one matrix and a bias.
-    codes_units = line[0]
+    codes_units, ridge = line[0], line[1]
     weight = units.scale_[:, None] * ridge.coef_.reshape(f.shape[1], -1) / codes_units.scale_
     bias = units.scale_ * ridge.intercept_ + units.mean_ - weight @ codes_units.mean_
     parts = (torch.from_numpy(part).float() for part in (weight, bias, units.scale_, r2))

@@ -81,7 +81,7 @@ class ExplorerState(HasTraits):
     shift = Float(0.0)
     noise = Float(0.0)
     noise_seed = Int(NOISE_SEED)
-    edits = Dict(key_trait=Int(), value_trait=Float())
+    edits: "Dict[int, float]" = Dict(key_trait=Int(), value_trait=Float())
     elements = List(Int())
 
     def __init__(

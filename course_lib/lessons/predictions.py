@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 import ipywidgets as w
 
@@ -22,8 +23,11 @@ class Question(w.VBox):
         `course_lib.exercises.reset` to be asked again.
     """
 
+    _expected: str  #: what is an answer, in words
+
     def __init__(self, question: str, inputs: w.Widget):
-        self.question, self.answer, self._inputs = question, None, inputs
+        self.question, self.answer = question, None
+        self._inputs: Any = inputs
         self._lock = w.Button(description="Lock in my prediction", button_style="primary",
                               layout={"width": "auto"})  # fmt: skip
         self._lock.on_click(lambda _: self.lock())
@@ -32,6 +36,15 @@ class Question(w.VBox):
         earlier = record.entry("predictions", question).get("answer")
         if earlier is not None and self._possible(earlier):
             self._show(earlier)
+
+    def _possible(self, answer) -> bool:
+        raise NotImplementedError
+
+    def _on_screen(self) -> Any:
+        raise NotImplementedError
+
+    def _to_screen(self, answer) -> None:
+        raise NotImplementedError
 
     def lock(self, answer=None) -> None:
         """Take the answer: the one given, or else the one on screen. Later ones are refused.

@@ -1,6 +1,7 @@
 """Sentences in a notebook, broken between words: Jupyter breaks a long line anywhere."""
 
 import textwrap
+from functools import partial
 
 WIDTH = 88  # letters; beside its list of files, JupyterLab shows so many on a laptop
 
@@ -12,5 +13,5 @@ def say(*words: object) -> None:
 
 def wrapped(text: str) -> str:
     """The lines of a text, those that are too long broken between words."""
-    style = {"break_long_words": False, "break_on_hyphens": False}
-    return "\n".join(textwrap.fill(line, WIDTH, **style) for line in text.split("\n"))
+    fill = partial(textwrap.fill, width=WIDTH, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(map(fill, text.split("\n")))

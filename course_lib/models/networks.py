@@ -59,6 +59,7 @@ class FullyConnectedAutoencoder(nn.Module):
         return self.decoder(z).unflatten(1, self.image_shape)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Reconstruct pictures (B, C, H, W)."""
         return self.decode(self.encode(x))
 
 
@@ -89,7 +90,7 @@ class FullyConnectedVAE(nn.Module):
 
     def __init__(
         self,
-        image_shape: tuple[int, int, int] = (3, 64, 64),
+        image_shape: tuple[int, ...] = (3, 64, 64),
         hidden_dim: int = 1024,
         latent_dim: int = 64,
         likelihood: nn.Module | None = None,
@@ -135,7 +136,7 @@ class FullyConnectedVAE(nn.Module):
         """
         drawn_on = generator.device if generator is not None else "cpu"
         z = torch.randn(n, self.latent_dim, generator=generator, device=drawn_on)
-        return self.decode(z.to(self.decoder[0].weight))
+        return self.decode(z.to(self.decoder[0].weight))  # ty: ignore[no-matching-overload]
 
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct from the posterior's mean, its likeliest code: no noise, so that a picture
@@ -269,7 +270,9 @@ def code(model: nn.Module, x: Tensor) -> Tensor:
 
 def _linear(widths: Sequence[int]) -> list[nn.Module]:
     """Linear layers of these widths, a ReLU between each two."""
-    layers = [layer for pair in pairwise(widths) for layer in (nn.Linear(*pair), nn.ReLU())]
+    layers: list[nn.Module] = [
+        layer for pair in pairwise(widths) for layer in (nn.Linear(*pair), nn.ReLU())
+    ]
     return layers[:-1]
 
 

@@ -56,11 +56,10 @@ def bars(
     if any(nested) and not all(nested):
         raise ValueError("bars got groups and numbers: pass only groups, or only numbers.")
     grouped = any(nested)
+    named = {n: v if isinstance(v, Mapping) else {n: v} for n, v in values.items()}
     groups = {
         group: {name: _seeds(name, one, log) for name, one in members.items()}
-        for group, members in (
-            values if grouped else {n: {n: v} for n, v in values.items()}
-        ).items()
+        for group, members in named.items()
     }
     if not groups or not all(groups.values()):
         raise ValueError("bars got nothing to draw: pass at least one name with its number.")

@@ -8,6 +8,7 @@ from IPython import get_ipython
 from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
 from course_lib.plots.figure import DPI, AltFigure, above_zero
 from course_lib.plots.palette import styles
@@ -19,8 +20,8 @@ FEW = 4  # lines, above which a legend would cover them
 
 
 def curve(
-    x: Sequence[float],
-    ys: Mapping[str, Sequence[float]],
+    x: ArrayLike,
+    ys: Mapping[str, ArrayLike],
     xlabel: str,
     ylabel: str,
     *,
@@ -134,6 +135,7 @@ class LiveCurve:
         self._display = None
 
     def __call__(self, state: "State") -> None:
+        """Draw the history so far."""
         if getattr(get_ipython(), "kernel", None) is None:
             return
         figure = loss_curves(state.history, *self.terms)

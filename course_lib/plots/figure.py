@@ -3,6 +3,7 @@
 import base64
 import io
 import textwrap
+from functools import partial
 
 import numpy as np
 import torch
@@ -38,8 +39,10 @@ class AltFigure(Figure):
         """The figure as a PNG file, the same bytes at every call; a compression of 1 is a little
         larger, and much faster for pictures of faces."""
         file = io.BytesIO()
-        style = {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": compression}}
-        self.savefig(file, format="png", dpi=self.dpi, **style)
+        pillow = {"compress_level": compression}
+        self.savefig(
+            file, format="png", dpi=self.dpi, metadata={"Software": None}, pil_kwargs=pillow
+        )
         return file.getvalue()
 
     def _repr_png_(self) -> tuple[bytes, dict]:
@@ -190,7 +193,7 @@ def mosaic(
     full_height = head + sum(tops) + sum(bottoms) + len(rows) * (height + GAP) + GAP
 
     figure = AltFigure(figsize=(full_width / DPI, full_height / DPI), dpi=DPI, alt=alt)
-    text = {"ha": "center", "fontsize": FONT_SIZE, "linespacing": 1.1}
+    write = partial(figure.text, ha="center", fontsize=FONT_SIZE, linespacing=1.1)
     y = full_height - GAP  # matplotlib counts upwards
     figure.text(0.5, y / full_height, heading, va="top", ha="center", fontsize=FONT_SIZE + 2)
     y -= head
@@ -211,8 +214,8 @@ def mosaic(
             beside, under = (width - shown.shape[1]) // 2, (height - shown.shape[0]) // 2
             figure.figimage(shown, x + beside, y + under, origin="upper")
             middle, number = (x + width / 2) / full_width, row.start + i
-            figure.text(middle, (y + height + 3) / full_height, above[number], va="bottom", **text)
-            figure.text(middle, (y - 3) / full_height, below[number], va="top", **text)
+            write(middle, (y + height + 3) / full_height, above[number], va="bottom")
+            write(middle, (y - 3) / full_height, below[number], va="top")
         y -= bottom + GAP
     return figure
 

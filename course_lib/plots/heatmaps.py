@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from math import ceil, floor, log10
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from course_lib.plots.figure import DPI, LETTER, SMALL, AltFigure, array, wrapped
 
@@ -13,7 +15,7 @@ DESCRIBED = 30  # cells, above which a description gives only the extremes
 
 
 def heatmap(
-    matrix: Sequence[Sequence[float]],
+    matrix: ArrayLike,
     rows: Sequence[str | float],
     columns: Sequence[str | float],
     label: str,
@@ -74,7 +76,9 @@ def heatmap(
     )
     axes = figure.subplots()
     image = axes.imshow(matrix, cmap="viridis", aspect="auto", interpolation="nearest")
-    turned = {} if fits else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    turned: dict[str, Any] = (
+        {} if fits else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    )
     for axis, names, cell, style in (
         (axes.xaxis, above if fits else columns, width, turned),
         (axes.yaxis, beside, height, {}),

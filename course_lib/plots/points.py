@@ -8,12 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from matplotlib.transforms import Bbox
+from numpy.typing import ArrayLike
 
 from course_lib.plots.curves import describe_line
 from course_lib.plots.figure import DPI, SMALL, AltFigure, above_zero, array, number
 from course_lib.plots.palette import styles
 
-Point = tuple[float, float]
 # Where a name may stand beside its point: the way there in points, and the text's anchor.
 PLACES = (
     ((9, 0), "left", "center"),
@@ -28,11 +28,11 @@ PLACES = (
 
 
 def scatter(
-    points: Mapping[str, Point | Sequence[Point]],
+    points: Mapping[str, ArrayLike],
     xlabel: str,
     ylabel: str,
     *,
-    lines: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
+    lines: Mapping[str, ArrayLike] | None = None,
     log: bool | str = False,
     title: str | None = None,
     alt: str | None = None,
@@ -97,6 +97,7 @@ def scatter(
     axes.set_axisbelow(True)
     style = {"loc": "outside right upper", "frameon": False}
     legend = figure.legend(handles=axes.lines, **style) if lines else None
+    figure.draw_without_rendering()  # now it is known where everything lies
     if not _write_names(axes, points, [name for name in points if name not in lines]):
         if legend:
             legend.remove()
@@ -128,7 +129,6 @@ def _write_plainly(axis: Axis) -> None:
 
 def _write_names(axes: Axes, points: Mapping[str, np.ndarray], names: Sequence[str]) -> bool:
     """Write each name where it covers no point, line or name; if one has no place, write none."""
-    axes.figure.draw_without_rendering()  # now it is known where everything lies
     room = axes.get_window_extent()
     places = axes.transData.transform(np.concatenate([*points.values()]))
     taken = [Bbox.from_extents(*(xy - 6), *(xy + 6)) for xy in places]
@@ -143,8 +143,10 @@ def _write_names(axes: Axes, points: Mapping[str, np.ndarray], names: Sequence[s
         )
 
     for name in names:
-        xys, style = points[name], {"textcoords": "offset points", "fontsize": SMALL}
-        text = axes.annotate(name, xys[0], xytext=(0, 0), **style)
+        xys = points[name]
+        text = axes.annotate(
+            name, xys[0], xytext=(0, 0), textcoords="offset points", fontsize=SMALL
+        )
         text.set_in_layout(False)
         written.append(text)
         for (away, ha, va), text.xy in product(PLACES, xys):

@@ -1,7 +1,7 @@
 """A training run at rest: its state, written to one safetensors file and read back."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import isfinite
@@ -68,7 +68,7 @@ class State:
         """Write an epoch of `n` examples into the history, or refuse one that is not finite."""
         train = (self.sums / n).tolist()
         self.sums = torch.zeros_like(self.sums)
-        row = {"epoch": len(self.history.get("epoch", [])) + 1}
+        row: dict[str, float] = {"epoch": len(self.history.get("epoch", [])) + 1}
         row |= {f"train_{name}": mean for name, mean in zip(Terms._fields, train, strict=True)}
         row |= {f"validation_{name}": mean for name, mean in validation.items()}
         row["images_per_second"] = images_per_second
@@ -256,7 +256,7 @@ def restore(state: State, path: str | Path) -> dict:
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator[safe_open]:
+def _opened(path: str | Path) -> Generator[safe_open]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}: train first, or correct the path.")

@@ -28,7 +28,7 @@ def misfit(path: Path) -> str | None:
     Any one changed bit is noticed, and of other changes all but one in 4,000,000,000.
     """
     place, sum_, there = _summed(path)
-    if place is None:
+    if place < 0:
         return "has no checksum: it is damaged, or of an older version of the course"
     return None if sum_ == there else "is damaged: its checksum does not fit its content"
 
@@ -41,11 +41,11 @@ def header(path: Path) -> bytes:
         return start + file.read(max(length, PIECE))
 
 
-def _summed(path: Path) -> tuple[int | None, bytes, bytes]:
-    """Where in a file the checksum is, what it should be, and what it is."""
+def _summed(path: Path) -> tuple[int, bytes, bytes]:
+    """Where in a file the checksum is, -1 if nowhere, what it should be, and what it is."""
     start = header(path)
     if (found := _PLACE.search(start)) is None:
-        return None, b"", b""
+        return -1, b"", b""
     sum_ = zlib.crc32(start[: found.start(1)] + _NONE + start[found.end(1) :])
     with path.open("rb") as file:
         file.seek(len(start))

@@ -28,6 +28,7 @@ _ADDED = {
     "__annotations__", "__dict__", "__doc__", "__firstlineno__", "__module__", "__qualname__",
     "__slotnames__", "__static_attributes__", "__weakref__", "_abc_impl",
 }  # fmt: skip
+_DOCSTRING = getattr(inspect, "CO_HAS_DOCSTRING", 0)  # a flag from Python 3.14 on
 _OF_EVERY_MODULE = vars(nn.Module()).keys()
 
 
@@ -84,7 +85,7 @@ class _Digests:
             yield from (str(thing.dtype), tuple(thing.shape), thing.requires_grad)
             yield _bytes(thing.detach().cpu())
         elif isinstance(thing, np.ndarray) and not thing.dtype.hasobject:
-            yield from (str(thing.dtype), thing.shape, memoryview(np.ascontiguousarray(thing)))
+            yield from (str(thing.dtype), thing.shape, np.ascontiguousarray(thing).data)
         elif isinstance(thing, Mapping):
             yield from (part for item in thing.items() for part in item)
         elif isinstance(thing, set | frozenset):
@@ -122,7 +123,8 @@ def _parts_of_function(function: FunctionType) -> Iterator[Any]:
 
 
 def _parts_of_code(code: CodeType, names: dict[str, Any]) -> Iterator[Any]:
-    yield from (code.co_argcount, code.co_kwonlyargcount, code.co_flags, code.co_freevars)
+    yield from (code.co_argcount, code.co_kwonlyargcount)
+    yield from (code.co_flags & ~_DOCSTRING, code.co_freevars)
     for step in dis.get_instructions(code):
         yield step.opname
         if isinstance(step.argval, CodeType):

@@ -33,7 +33,7 @@ from course_lib.training.runtime import (
     stop_on_interrupt,
 )
 from course_lib.training.threads import multiply_adds, threads_worth
-from course_lib.transforms import whole_picture
+from course_lib.transforms import Pictures, whole_picture
 
 # Fabric lets PyTorch look for an NVIDIA card through a library that is opened anew each time, and
 # Adam looks at each step: 5 % of a small one. The plain way costs nothing, and nobody forks here.
@@ -46,10 +46,15 @@ LOOK = 20  # steps between two looks at the loss: reading a number off a GPU mak
 
 
 class Data(Protocol):
-    """What `fit` needs of a data set: uint8 pictures (N, C, H, W), indexed with a tensor."""
+    """What `fit` needs of a data set."""
 
-    train: Tensor
-    validation: Tensor
+    @property
+    def train(self) -> Pictures:
+        """What to learn from."""
+
+    @property
+    def validation(self) -> Pictures:
+        """What to try it on after each epoch."""
 
 
 class Criterion(nn.Module):
@@ -61,6 +66,7 @@ class Criterion(nn.Module):
         self.model, self.objective = model, objective
 
     def forward(self, x: Tensor, step: int) -> Terms:
+        """The objective's terms of a batch."""
         at = getattr(self.objective, "at", None)  # an objective with a schedule, such as WarmUp
         objective = at(step) if at is not None else self.objective
         return objective(self.model, x)
@@ -243,7 +249,7 @@ def fit(
 def evaluate(
     model: nn.Module,
     objective: Objective,
-    images: Tensor,
+    images: Pictures,
     transform: nn.Module | None = None,
     *,
     batch_size: int = 500,
@@ -292,7 +298,7 @@ def _batches(
     return torch.randperm(n, generator=generator).to(device).split(batch_size)
 
 
-def _work(model: nn.Module, objective: Objective, images: Tensor, transform: nn.Module) -> int:
+def _work(model: nn.Module, objective: Objective, images: Pictures, transform: nn.Module) -> int:
     """Multiply-adds of a forward pass, for one picture."""
     x = transform(images[:1].to(next(model.parameters()).device))
     with evaluating(model), own_random_numbers(0):
@@ -344,7 +350,7 @@ def _check_not_past(state: State, steps: int, path: str | Path) -> None:
         )
 
 
-def content(images: Tensor) -> str:
+def content(images: Pictures) -> str:
     """What a run's settings say of its pictures: their shape and fingerprint."""
     return f"{list(images.shape)} {fingerprint(images)}"
 

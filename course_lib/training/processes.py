@@ -53,7 +53,9 @@ def is_first() -> bool:
     return not under_way() or os.environ["RANK"] == "0"
 
 
-def fabric(device: str, precision: str, devices: int, nodes: int, strategy: str) -> Fabric:
+def fabric(
+    device: str | torch.device, precision: str, devices: int, nodes: int, strategy: str
+) -> Fabric:
     """Where to compute, and with whom. Raises ValueError for what is not there."""
     _check_strategy(strategy)
     if under_way():
@@ -66,17 +68,12 @@ def fabric(device: str, precision: str, devices: int, nodes: int, strategy: str)
         devices, nodes = here, everybody // here
     kind, chosen = choose_device(device, devices)
     _check_precision(precision, kind)
+    build = partial(Fabric, accelerator=kind, devices=chosen, precision=precision)
     if devices * nodes == 1:
-        return Fabric(accelerator=kind, devices=chosen, precision=precision)
+        return build()
     # Some objectives leave parameters without a gradient: an encoder's variance, a frozen decoder.
     together = DDPStrategy(find_unused_parameters=True)
-    several = Fabric(
-        accelerator=kind,
-        devices=chosen,
-        num_nodes=nodes,
-        strategy=together,
-        precision=precision,
-    )
+    several = build(num_nodes=nodes, strategy=together)
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # a banner for each process
     several.launch()
     return several
@@ -101,7 +98,7 @@ def _check_precision(precision: str, kind: str) -> None:
 
 
 def share(fabric: Fabric, chosen: Tensor) -> tuple[Tensor, int]:
-    """This process's part of a batch, and how many of its pictures count.
+    """The process's part of a batch, and how many of its pictures count.
 
     All parts together are the batch; they differ by one picture at most. Of a last batch that is
     smaller than the processes are many some get nothing: they look at all of it, and none counts.
@@ -114,7 +111,7 @@ def total(fabric: Fabric, numbers: Tensor) -> Tensor:
     """The sum over all processes, which all of them get."""
     if fabric.world_size == 1:
         return numbers
-    return fabric.all_reduce(numbers.detach().clone(), reduce_op="sum")
+    return fabric.all_reduce(numbers.detach().clone(), reduce_op="sum")  # ty: ignore[invalid-explicit-return] (of a tensor, a tensor)
 
 
 def agreed(fabric: Fabric, asked: bool, now: bool = True) -> bool:
@@ -170,11 +167,12 @@ def _start(fit: Callable[..., State], asked: dict, told_of_epochs: bool) -> Stat
         same_call = partial(fit, **asked | {"on_epoch": on_epoch})
         message = pickle.dumps(sys.path) + cloudpickle.dumps((folder, same_call))
         workers = _workers(asked["devices"])
+        pipes = [worker.stdin for worker in workers if worker.stdin]
         try:
-            for worker in workers:
+            for pipe in pipes:
                 with suppress(BrokenPipeError):  # it is dead, which is noticed below
-                    worker.stdin.write(message)
-                    worker.stdin.flush()
+                    pipe.write(message)
+                    pipe.flush()
             running = True
             while running:
                 codes = [worker.poll() for worker in workers]
@@ -195,8 +193,9 @@ def _start(fit: Callable[..., State], asked: dict, told_of_epochs: bool) -> Stat
             for worker in workers:
                 worker.kill()
                 worker.wait()
+            for pipe in pipes:
                 with suppress(BrokenPipeError):
-                    worker.stdin.close()
+                    pipe.close()
 
 
 def _workers(size: int) -> list[subprocess.Popen]:

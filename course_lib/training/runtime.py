@@ -4,11 +4,13 @@ import ctypes
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+
+from course_lib.transforms import Pictures
 
 
 def choose_device(
@@ -52,7 +54,7 @@ def choose_device(
     return kind, [int(number)] if number and kind == "cuda" else count
 
 
-def on_the_device(images: Tensor, device: torch.device) -> Tensor:
+def on_the_device(images: Pictures, device: torch.device) -> Pictures:
     """Pictures that fit go to the graphics card once, and batches are gathered there.
 
     Parameters
@@ -72,7 +74,7 @@ def on_the_device(images: Tensor, device: torch.device) -> Tensor:
 
 
 @contextmanager
-def own_random_numbers(seed: int) -> Iterator[None]:
+def own_random_numbers(seed: int) -> Generator[None]:
     """Run a block on random numbers of its own, and give the caller's stream back untouched."""
     before = random_state()  # torch.random.fork_rng would leave MPS's out
     try:
@@ -102,7 +104,7 @@ def set_random_state(state: dict[str, torch.Tensor]) -> None:
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Generator[None]:
     """Evaluation mode and no gradients; the model is given back as it was, every part of it."""
     before = [(module, module.training) for module in model.modules()]
     model.eval()
@@ -115,7 +117,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def stop_on_interrupt() -> Iterator[threading.Event]:
+def stop_on_interrupt() -> Generator[threading.Event]:
     """Turn the first Ctrl-C, or SIGTERM, into a polite request, so that no step is cut in two.
 
     Yields

@@ -5,7 +5,7 @@ than they work, and beside any other busy program, when one of them has no core,
 small networks were seen up to ten times slower on two threads than on one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import torch
@@ -18,7 +18,7 @@ WORTH = 650_000_000
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread() -> Generator[None]:
     """Run a block on one thread, PyTorch, NumPy and scikit-learn alike, then as before.
 
     Also a decorator: ``@one_thread()``.
@@ -33,7 +33,7 @@ def one_thread() -> Iterator[None]:
 
 
 @contextmanager
-def threads_worth(work: int) -> Iterator[None]:
+def threads_worth(work: int) -> Generator[None]:
     """Run a block on one thread if it is little work, else on as many as PyTorch would take.
 
     Parameters
@@ -71,7 +71,7 @@ def multiply_adds(network: nn.Module, run: Callable[[], object]) -> int:
         nonlocal counted
         # A transposed convolution spreads each number that comes in.
         numbers = inputs[0] if isinstance(layer, nn.ConvTranspose2d) else output
-        counted += numbers.numel() * layer.weight[0].numel()
+        counted += numbers.numel() * layer.weight[0].numel()  # ty: ignore[not-subscriptable]
 
     layers = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d)
     hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, layers)]

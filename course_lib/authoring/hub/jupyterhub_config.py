@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-c = get_config()  # noqa: F821 (it is JupyterHub's)
+c = get_config()  # noqa: F821  # ty: ignore[unresolved-reference] (it is JupyterHub's)
 
 HERE = Path(__file__).resolve().parent
 COURSE = HERE.parents[2]
