@@ -5,6 +5,7 @@ ARG NB_USER=jovyan
 ARG NB_UID=1000
 RUN useradd --create-home --uid ${NB_UID} ${NB_USER}
 ENV COURSE=/srv/course COURSE_SHARED=/srv/course/data PYTHON=python OMP_NUM_THREADS=1
+ENV JUPYTER_CONFIG_PATH=/srv/course/course_lib/authoring/jupyter
 COPY . ${COURSE}
 WORKDIR ${COURSE}
 RUN python -m pip install --no-cache-dir -c constraints.txt uv \
@@ -14,4 +15,4 @@ RUN python -m pip install --no-cache-dir -c constraints.txt uv \
 USER ${NB_USER}
 RUN python -m course_lib copies
 EXPOSE 8888
-CMD ["jupyter", "lab", "--ip=0.0.0.0", "--LabApp.news_url=None", "--LabApp.default_url=/lab/tree/notebooks/mine/00_start_here.ipynb"]
+CMD ["jupyter", "lab", "--ip=0.0.0.0", "--LabApp.default_url=/lab/tree/notebooks/mine/00_start_here.ipynb"]

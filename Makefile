@@ -42,9 +42,11 @@ help: ## List these targets
 	@echo "for set-up only, see README.md: TORCH=cpu (the build of PyTorch, chosen by uv),"
 	@echo "TORCH_INDEX=… (an index with other builds of PyTorch), UV= (plain pip instead of uv)."
 
+# Where JupyterLab finds what is set for all who take the course: it asks nobody about news.
+lab: export JUPYTER_CONFIG_PATH := $(CURDIR)/course_lib/authoring/jupyter
 lab: $(VENV)/.installed ## Set up if need be, then open your copies of the notebooks in JupyterLab
 	@$(BIN)/python -m course_lib copies
-	$(BIN)/python -m jupyterlab --ip=127.0.0.1 --LabApp.news_url=None --LabApp.default_url=/lab/tree/notebooks/mine/00_start_here.ipynb $(AS_ROOT)
+	$(BIN)/python -m jupyterlab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/mine/00_start_here.ipynb $(AS_ROOT)
 
 fresh: $(VENV)/.installed ## Copy one notebook anew (NB=03), and keep your old copy beside it
 	@$(if $(NB),,echo "Say which notebook: make fresh NB=03"; exit 2)

@@ -16,6 +16,7 @@ from traitlets.config import Config
 ROOT = Path(__file__).resolve().parent.parent
 HUB = ROOT / "course_lib" / "authoring" / "hub"
 NOTEBOOK = "notebooks/mine/00_start_here.ipynb"
+SETTINGS = "labconfig/default_setting_overrides.json"  # of JupyterLab, for all who take the course
 
 
 def configuration() -> Config:
@@ -43,9 +44,9 @@ def test_a_user_reads_what_is_shared_and_writes_at_home(tmp_path, monkeypatch):
         (shared / name).write_text("shared")
     # In place of the server that would start: what the user's kernels will see.
     stub = tmp_path / "python"
-    seen = 'echo "{\\"data\\": \\"$COURSE_DATA\\", \\"progress\\": \\"$COURSE_PROGRESS\\"}"'
-    server = "jupyterhub.singleuser --LabApp.news_url=None"
-    stub.write_text(f'#!/bin/sh\n[ "$2 $3" = "{server}" ] && {seen} && exit\n'
+    told = '{\\"data\\": \\"$COURSE_DATA\\", \\"progress\\": \\"$COURSE_PROGRESS\\"'
+    seen = f'echo "{told}, \\"jupyter\\": \\"$JUPYTER_CONFIG_PATH\\"}}"'
+    stub.write_text(f'#!/bin/sh\n[ "$2" = jupyterhub.singleuser ] && {seen} && exit\n'
                     f'exec "{sys.executable}" "$@"\n')  # fmt: skip
     stub.chmod(0o755)
     set_by_hub = configuration().Spawner.environment
@@ -61,6 +62,7 @@ def test_a_user_reads_what_is_shared_and_writes_at_home(tmp_path, monkeypatch):
     seen = started()
     mine = home / "autoencoders"
     assert {seen.data, seen.progress} == {f"{mine}/data", f"{mine}/progress.json"}
+    assert (Path(seen.jupyter) / SETTINGS).is_file()
     assert (mine / NOTEBOOK).is_file()
     assert (mine / "notebooks" / "CLAIMS.md").resolve() == ROOT / "notebooks" / "CLAIMS.md"
     model = mine / "data" / "models" / "one.safetensors"
@@ -78,6 +80,8 @@ def test_the_values_for_kubernetes_start_the_same():
     values = yaml.safe_load((HUB / "values.yaml").read_text("utf-8"))
     image = (ROOT / "Dockerfile").read_text("utf-8")
     [course] = re.findall(r"^ENV COURSE=(\S+)", image, re.MULTILINE)
+    [jupyter] = re.findall(r"^ENV JUPYTER_CONFIG_PATH=(\S+)", image, re.MULTILINE)
+    assert (ROOT / Path(jupyter).relative_to(course) / SETTINGS).is_file()
     assert values["singleuser"]["cmd"] == [f"{course}/{(HUB / 'start-user.sh').relative_to(ROOT)}"]
     assert values["singleuser"]["defaultUrl"] == configuration().Spawner.default_url
     needed = set(re.findall(r"\$\{?([A-Z_]+)", (HUB / "start-user.sh").read_text("utf-8")))

@@ -49,6 +49,14 @@ def commands() -> list[list[str]]:
     return [[sys.executable, *shlex.split(line)] for line in lines]
 
 
+def _config_path() -> str:
+    """Where the recipe lets JupyterLab find what is set for all."""
+    makefile = (ROOT / "Makefile").read_text()
+    return re.findall(r"^lab: export JUPYTER_CONFIG_PATH := (.*)$", makefile, re.M)[0].replace(
+        "$(CURDIR)", str(ROOT)
+    )
+
+
 def _environment(folder: Path) -> dict[str, str]:
     """Ours without what would reach the notebooks, and with nothing of the user's Jupyter."""
     ours = {
@@ -58,6 +66,7 @@ def _environment(folder: Path) -> dict[str, str]:
     }
     return ours | {
         "COURSE_PROGRESS": str(folder / "progress.json"),
+        "JUPYTER_CONFIG_PATH": _config_path(),
         "IPYTHONDIR": str(folder / "ipython"),
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),

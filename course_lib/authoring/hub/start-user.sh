@@ -5,9 +5,10 @@
 set -e
 mine="$HOME/autoencoders"
 export COURSE_DATA="$mine/data" COURSE_PROGRESS="$mine/progress.json"
+export JUPYTER_CONFIG_PATH="$COURSE/course_lib/authoring/jupyter"
 mkdir -p "$mine/notebooks" "$COURSE_DATA"
 ln -sfn "$COURSE"/notebooks/*.* "$mine/notebooks/"
 cp --recursive --symbolic-link --no-clobber "$COURSE_SHARED/." "$COURSE_DATA"
 cd "$mine"
 "$PYTHON" -m course_lib copies
-exec "$PYTHON" -m jupyterhub.singleuser --LabApp.news_url=None "$@"
+exec "$PYTHON" -m jupyterhub.singleuser "$@"
