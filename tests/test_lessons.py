@@ -12,11 +12,15 @@ def ask():
 
 def test_the_first_answer_counts(ask):
     question, options, button = ask.children
-    assert "More or fewer?" in question.value and not button.disabled
+    assert "More or fewer?" in question.value and button.button_style == "primary"
+    button.click()
+    assert ask.answer is None and button.description == "Not yet: choose an answer"
     options.value = "fewer"
     assert ask.answer is None, "ticking is not locking in"
     button.click()
-    assert ask.answer == "fewer" and options.disabled and button.disabled
+    assert ask.answer == "fewer" and options.disabled
+    assert not button.disabled, "the keyboard's focus stays where it is"
+    button.click()
     ask.lock("more")
     assert ask.answer == "fewer"
 
@@ -137,7 +141,7 @@ def test_a_sketch_far_off_and_none_at_all(capsys):
 def test_an_answer_outlives_the_kernel_and_can_be_reset(question, answer):
     question().lock(answer)
     again = question()
-    assert again.answer == answer and again.children[2].disabled
+    assert again.answer == answer and again.children[2].description.startswith("Locked in")
     record.reset()
     assert question().answer is None
 

@@ -24,13 +24,14 @@ class Question(w.VBox):
     """
 
     _expected: str  #: what is an answer, in words
+    _missing: str  #: what to do where there is none on screen
 
     def __init__(self, question: str, inputs: w.Widget):
         self.question, self.answer = question, None
         self._inputs: Any = inputs
         self._lock = w.Button(description="Lock in my prediction", button_style="primary",
                               layout={"width": "auto"})  # fmt: skip
-        self._lock.on_click(lambda _: self.lock())
+        self._lock.on_click(lambda _: self._press())
         label = w.HTML(f"<strong>Predict.</strong> {escape(question, quote=False)}")
         super().__init__([label, inputs, self._lock], layout={"align_items": "flex-start"})
         earlier = record.entry("predictions", question).get("answer")
@@ -62,12 +63,18 @@ class Question(w.VBox):
         self._show(answer)
         record.keep("predictions", self.question, answer=answer, notebook=record.notebook())
 
+    def _press(self) -> None:
+        if self.answer is None and self._on_screen() is None:
+            self._lock.description = f"Not yet: {self._missing}"
+        self.lock()
+
     def _show(self, answer) -> None:
         self.answer = answer
         self._to_screen(answer)
-        for control in (self._inputs, *getattr(self._inputs, "children", ()), self._lock):
+        for control in (self._inputs, *getattr(self._inputs, "children", ())):
             control.disabled = True
-        self._lock.description = "Locked in: run the next cells"
+        # Not disabled: the keyboard's focus is on it, and would be lost with the keys that go on.
+        self._lock.description, self._lock.button_style = "Locked in: run the next cells", ""
 
     def _print(self, right: bool, agrees: str, differs: str, truth: str, because: str) -> None:
         """Say how the answer fares, and keep it."""
@@ -96,6 +103,8 @@ class Prediction(Question):
     ValueError
         If there is nothing to choose between, or the cuts do not fit the choices.
     """
+
+    _missing = "choose an answer"
 
     def __init__(self, question: str, choices: Sequence[str], cuts: Sequence[float] | None = None):
         if len(choices) < 2 or len(set(choices)) < len(choices):
@@ -153,7 +162,7 @@ class Estimate(Question):
         How far off still counts as right, as a share of what is measured. The reader is told.
     """
 
-    _expected = "type a number"
+    _expected = _missing = "type a number"
 
     def __init__(self, question: str, unit: str = "", within: float = 0.2):
         self.unit, self.within = unit, within
@@ -204,7 +213,7 @@ class Sketch(Question):
         by no more than a fifth of that range, on average.
     """
 
-    _expected = "give a number for each place on the axis"
+    _expected = _missing = "give a number for each place on the axis"
 
     def __init__(self, question: str, x: Sequence[float], xlabel: str, ylabel: str,
                  low: float, high: float):  # fmt: skip

@@ -85,6 +85,7 @@ DRAG = """async (input, values) => {
     }
     input.dispatchEvent(new Event('change', {bubbles: true}));
 }"""
+ACTIVE = "() => jupyterapp.shell.currentWidget.content.activeCellIndex"
 TWO_FRAMES = "() => new Promise(f => requestAnimationFrame(() => requestAnimationFrame(f)))"
 
 
@@ -574,7 +575,7 @@ def test_keys_stay_in_the_explorer(explorer, page):
     assert page.locator(".jp-CodeCell").count() == cells
 
 
-@pytest.mark.parametrize(("model", "name"), enumerate(["AE", "VAE"]))
+@pytest.mark.parametrize(("model", "name"), [(0, "AE"), (1, "VAE")])
 def test_the_code_shown_makes_the_picture_shown(explorer, page, model, name):
     notebook.in_kernel(page, "explorer.state.directions = {'principal 1': -0.5, 'tilt': 1}")
     slider(explorer, "direction tilt, in standard deviations").wait_for()
@@ -770,6 +771,21 @@ def test_ones_own_picture_goes_to_the_kernel(explorer, page):
     assert_as_the_kernel(page, explorer)
     explorer.get_by_role("button", name="Undo").click()
     wait_for_state(page, image=0)
+
+
+def test_escape_leads_back_to_the_notebook(explorer, page):
+    """To the explorer's own cell, where Jupyter's keys work again; first it empties a search."""
+    explorer.locator("summary", has_text="Add a slider").click()
+    search = explorer.get_by_role("searchbox")
+    search.fill("7")
+    search.press("Escape")
+    assert search.input_value() == "" and search.evaluate("e => e === document.activeElement")
+    search.press("Escape")
+    page.wait_for_function("() => document.activeElement.classList.contains('jp-Cell')")
+    assert explorer.evaluate("e => document.activeElement.contains(e)")
+    cell = page.evaluate(ACTIVE)
+    page.keyboard.press("ArrowDown")
+    page.wait_for_function(f"cell => ({ACTIVE})() === cell + 1", arg=cell)
 
 
 def test_closed_it_leaves_nothing(explorer, page):

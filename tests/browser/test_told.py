@@ -54,7 +54,8 @@ def test_an_untouched_face_reads_the_same(opened, explorer):
         assert line.inner_text() == "read from the code: no factor changes"
     usual = opened.locator(".course-numbers b").all_inner_texts()
     assert said(opened) == (
-        f"one: no factor changes; {usual[0]}. two: no factor changes; {usual[1]}."
+        f"one: no factor changes; 0 pixels change; {usual[0]}. "
+        f"two: no factor changes; 0 pixels change; {usual[1]}."
     )
 
 

@@ -84,12 +84,18 @@ export function copyable(name) {
   return { text, element: make("div", { class: "course-code" }, text, copy, told) };
 }
 
-/** Keep what is typed in an explorer from the notebook around it, which has keys of its own. */
+/** Keep what is typed in an explorer from the notebook around it, which has keys of its own; an
+ * Escape that nothing here takes leads back to the notebook, to the explorer's own cell. */
 export function ownKeys(element) {
   element.setAttribute("data-lm-suppress-shortcuts", "true");
   for (const kind of ["keydown", "keypress", "keyup"]) {
     element.addEventListener(kind, (event) => event.stopPropagation());
   }
+  element.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    // Later: a tour that ends by it, say, hears it after this.
+    setTimeout(() => event.defaultPrevented || element.closest(".jp-Cell")?.focus());
+  });
 }
 
 /** Say when the kernel that stands behind a widget is gone; returns the line that says it. */

@@ -57,6 +57,10 @@ export function elementList({ count, models, atlases, plain, add, changed }) {
   });
   search.addEventListener("keydown", (event) => {
     if (event.key === "Enter") choose();
+    if (event.key !== "Escape" || !search.value) return;
+    event.preventDefault(); // it empties the field first, before it leads anywhere
+    search.value = "";
+    fill();
   });
   const none = make("p", { class: "course-note", role: "status" });
   const row = make("div", { class: "course-row" }, search, rank);

@@ -102,6 +102,7 @@ export function codeMap({ name, extent, share, picture, go, rest }) {
   const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
   canvas.addEventListener("keydown", (event) => {
     const step = STEPS[event.key];
+    if (/^(Home|End|Page)/.test(event.key)) event.preventDefault(); // no scrolling away from here
     if (!step) return;
     event.preventDefault();
     go(here.map((value, axis) => within(value + (step[axis] * extent) / 20)));

@@ -53,8 +53,8 @@ export function told(source, name, m) {
   }
 
   function sentence() {
-    const what = pixels === null ? source.waiting : reads.said || `${pixels} pixels change`;
-    return `${name}: ${[what, usual].filter(Boolean).join("; ")}.`;
+    const what = pixels === null ? [source.waiting] : [reads.said, `${pixels} pixels change`];
+    return `${name}: ${[...what, usual].filter(Boolean).join("; ")}.`;
   }
   return {
     element, reads: reads.element, pictures, code, rest, sentence, wanted: () => near?.wanted() ?? [], changed: () => pixels ?? 0,

@@ -133,7 +133,9 @@ export function tour(root, facts) {
   }
 
   function escape(event) {
-    if (event.key === "Escape") end();
+    if (event.key !== "Escape") return;
+    event.preventDefault(); // it leads no further
+    end();
   }
 
   /** The hands are at rest: is the task done? */
