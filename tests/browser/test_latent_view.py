@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -786,6 +787,17 @@ def test_escape_leads_back_to_the_notebook(explorer, page):
     cell = page.evaluate(ACTIVE)
     page.keyboard.press("ArrowDown")
     page.wait_for_function(f"cell => ({ACTIVE})() === cell + 1", arg=cell)
+
+
+def test_the_ridge_behind_a_slider_is_where_the_training_faces_lie(explorer, page):
+    control = slider(explorer, "element 3")
+    path = control.locator("xpath=..").locator(".course-ridge path").get_attribute("d")
+    heights = 1 - np.array(re.findall(r"V([\d.]+)H", path), dtype=float)
+    ends = [float(control.get_attribute(name)) for name in ("min", "max")]
+    ask = "print(json.dumps(explorer.atlases['AE'].codes[:, 3].half().tolist()))"
+    counts, _ = np.histogram(json.loads(notebook.in_kernel(page, ask)), 32, ends)
+    assert counts.sum() > 200
+    assert np.allclose(heights, np.sqrt(counts / counts.max()), atol=1e-3)
 
 
 def test_closed_it_leaves_nothing(explorer, page):

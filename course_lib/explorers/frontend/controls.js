@@ -65,7 +65,7 @@ export function slider({ label, min, max, step, decimals, format, move, rest = (
 
 /** A text with a button that copies it; `name` is what screen readers call it. */
 export function copyable(name) {
-  const text = make("pre", { tabindex: "0", "aria-label": name });
+  const text = make("pre", { tabindex: "0", role: "group", "aria-label": name });
   const told = make("span", { class: "course-hidden", "aria-live": "polite" });
   const copy = button("Copy", async () => {
     try {

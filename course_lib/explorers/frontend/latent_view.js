@@ -148,7 +148,7 @@ export function latentView(el, source) {
     const words = told(source, name, m);
     const note = make("span", { class: "course-note" });
     const head = make("div", { class: "course-head" }, make("h3", {}, name, " ", note), words.reads);
-    const element = make("section", { "aria-label": name }, head, pictures, words.element);
+    const element = make("section", { role: "group", "aria-label": name }, head, pictures, words.element);
     const cloud = setup.posteriors[m] ? cloudStrip(name, setup.shape, strip, refresh) : null;
     return { name, m, canvases, captions, pictures, words, note, element, cloud, map: null };
   }
@@ -273,7 +273,9 @@ export function latentView(el, source) {
     row.words.code(tensor(`${baseOf(choice)}/code`), code, spread && [mean, spread]);
     if (atlas) showPlace(row, atlas, tensor, code, spread);
     if (row.cloud) showCloud(row, layers, tensor);
-    if (row.m === list.model()) sliders.paint(code, mean, spread);
+    if (row.m === list.model()) {
+      sliders.paint(code, mean, spread, atlas && !setup.plain ? tensor("atlas/codes") : null);
+    }
   }
 
   function showCloud(row, layers, tensor) {

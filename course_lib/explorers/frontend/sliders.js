@@ -1,6 +1,7 @@
 // A slider for each chosen element of the code, and for each chosen direction.
 import { button, make, slider } from "./controls.js";
 import { aboutDirection, describe, isDirection, shortName } from "./elements.js";
+import { ridge } from "./histogram.js";
 import { showSpread } from "./posterior.js";
 import { typable } from "./typing.js";
 import { round6 } from "./whole.js";
@@ -68,7 +69,8 @@ export function codeSliders({ setup, choice, change, settle, say, atlas, emptied
     });
     typable(row, { name, set: (value) => set(key, value), rest: settle });
     row.band = make("i", { class: "course-band", hidden: true });
-    row.track.append(row.band);
+    row.ridge = ridge(row.input);
+    row.track.append(row.ridge.element, row.band);
     row.cost = make("small", { class: "course-cost" });
     row.element.append(
       button("\u21ba", () => forget(key), way ? `${name} back to 0` : `${name} back to its own value`),
@@ -97,12 +99,15 @@ export function codeSliders({ setup, choice, change, settle, say, atlas, emptied
     }
   }
 
-  /** Show the numbers of a code; of a face's posterior, its mean and spread too. */
-  function paint(code, mean, spread) {
+  /** Show the numbers of a code; of a face's posterior, its mean and spread too; behind them the
+   * codes of the training faces, where there are any. */
+  function paint(code, mean, spread, codes) {
     const along = new Map(choice().directions);
     for (const [key, row] of rows) {
       row.show(isDirection(key) ? along.get(key) : code[key]);
-      if (!isDirection(key)) showSpread(row, mean?.[key], spread?.[key]);
+      if (isDirection(key)) continue;
+      showSpread(row, mean?.[key], spread?.[key]);
+      row.ridge.show(codes, code.length, key);
     }
   }
   return { element, keys, set, add, show, name, paint };

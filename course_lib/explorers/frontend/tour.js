@@ -85,7 +85,7 @@ export function tour(root, facts) {
   const there = button("Go there", () => {
     const target = pointed();
     (target.querySelector("input, summary") ?? target).focus();
-  }, "Go there: to the control of this task");
+  }, "Go there: to the control of this task (key g)");
   const skip = button("Skip", () => next(""), "Skip this task");
   const stop = button("End", end, "End the tour (Escape)");
   const buttons = make("div", { class: "course-row", hidden: true }, there, skip, stop);
@@ -100,7 +100,7 @@ export function tour(root, facts) {
     number = -1;
     buttons.hidden = false;
     control.setAttribute("aria-expanded", "true");
-    root().addEventListener("keydown", escape);
+    root().addEventListener("keydown", keys);
     next("");
   }
 
@@ -128,14 +128,16 @@ export function tour(root, facts) {
     text.textContent = "";
     buttons.hidden = true;
     control.setAttribute("aria-expanded", "false");
-    root().removeEventListener("keydown", escape);
+    root().removeEventListener("keydown", keys);
     if (inside) control.focus();
   }
 
-  function escape(event) {
-    if (event.key !== "Escape") return;
-    event.preventDefault(); // it leads no further
-    end();
+  function keys(event) {
+    const typing = event.target.type === "search" || event.target.tagName === "SELECT";
+    if (event.key === "Escape") {
+      event.preventDefault(); // it leads no further
+      end();
+    } else if (event.key === "g" && !typing && !there.hidden) there.click();
   }
 
   /** The hands are at rest: is the task done? */
