@@ -257,7 +257,8 @@ def test_set_up_runs_again_only_for_another_list_of_packages(checkout):
 
 @needs_make
 def test_help_lists_every_target(checkout):
-    targets = re.findall(r"^([a-z]+):(?! export)", (checkout / "Makefile").read_text(), re.MULTILINE)
+    makefile = (checkout / "Makefile").read_text()
+    targets = re.findall(r"^([a-z]+):(?! export)", makefile, re.MULTILINE)
     assert {"help", "lab", "test"} <= set(targets)
     listed = re.findall(r"^make (\w+) +\w", make(checkout, "help").stdout, re.MULTILINE)
     assert listed == targets
