@@ -1,5 +1,7 @@
 """Names that people give to models and factors: words on the page, whatever they look like."""
 
+import re
+
 import pytest
 import torch
 from playwright.sync_api import expect
@@ -44,6 +46,7 @@ def test_any_name_is_words_and_its_model_moves(opened, page):
     assert [head.startswith(name) for head, name in zip(heads, NAMES, strict=True)] == [True] * 3
     for number in range(len(NAMES)):
         there = opened.locator(".course-map").nth(number)
+        expect(there).to_have_attribute("aria-label", re.compile("The code is at"))
         label = there.get_attribute("aria-label")
         there.press("ArrowRight")
         expect(there).not_to_have_attribute("aria-label", label)
