@@ -397,6 +397,11 @@ def test_a_tour_leads_there_skips_and_ends_by_escape(opened, page):
     start.click()
     assert "Task 1 of 10" in tour.inner_text()
     skip.focus()
+    page.keyboard.press("Control+g")
+    assert skip.evaluate("e => e === document.activeElement"), "the browser's own key"
+    page.keyboard.press("g")
+    assert slider(opened, "face").evaluate("e => e === document.activeElement")
+    skip.focus()
     page.keyboard.press("Escape")
     assert tour.inner_text() == "" and opened.locator(".course-pointed").count() == 0
     assert start.evaluate("e => e === document.activeElement")

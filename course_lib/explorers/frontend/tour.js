@@ -134,10 +134,11 @@ export function tour(root, facts) {
 
   function keys(event) {
     const typing = event.target.type === "search" || event.target.tagName === "SELECT";
+    const shortcut = event.ctrlKey || event.metaKey || event.altKey; // the browser's own
     if (event.key === "Escape") {
       event.preventDefault(); // it leads no further
       end();
-    } else if (event.key === "g" && !typing && !there.hidden) there.click();
+    } else if (event.key === "g" && !typing && !shortcut && !there.hidden) there.click();
   }
 
   /** The hands are at rest: is the task done? */
