@@ -35,6 +35,13 @@ EXPLORER = """jupyterapp.shell.currentWidget.content.widgets.findIndex(
         output => output.data?.['text/plain']?.startsWith('LatentExplorer')))"""
 SHOW_EXPLORER = f"() => jupyterapp.shell.currentWidget.content.scrollToItem({EXPLORER}, 'center')"
 SHOW_SLIDE = f"() => {{ jupyterapp.shell.currentWidget.content.activeCellIndex = {EXPLORER}; }}"
+FIGURES = """() => jupyterapp.shell.currentWidget.content.widgets
+    .filter(({model}) => model.type === 'code')
+    .map(({model, node}) => ({
+        told: model.outputs.toJSON().map(output => output.metadata?.['image/png']?.alt)
+            .filter(Boolean),
+        read: [...node.querySelectorAll('.jp-RenderedImage img')].map(image => image.alt),
+    }))"""
 SHOW_MAP = """() => {
     const {content} = jupyterapp.shell.currentWidget;
     const maps = ({model}) => model.sharedModel.getSource().startsWith('## The map');
@@ -101,6 +108,9 @@ def run_all(page):
     cells = page.evaluate(CELLS)
     errors = [error for cell in cells if not cell["raises"] for error in cell["errors"]]
     assert not errors, errors
+    figures = [cell for cell in page.evaluate(FIGURES) if cell["read"] or cell["told"]]
+    assert figures
+    assert [cell for cell in figures if cell["read"] != cell["told"]] == []
     assert [cell["count"] for cell in cells] == list(range(1, len(cells) + 1))
 
 
