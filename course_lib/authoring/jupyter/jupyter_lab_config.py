@@ -2,5 +2,5 @@
 
 from pathlib import Path
 
-c = get_config()  # noqa: F821
+c = get_config()  # noqa: F821  # ty: ignore[unresolved-reference]
 c.LabServerApp.extra_labextensions_path = [str(Path(__file__).parent / "labextensions")]
