@@ -1,4 +1,4 @@
-"""What JupyterLab finds for all who take the course: an extension that describes figures."""
+"""What JupyterLab finds for all who take the course: its extensions, in the folder beside this."""
 
 from pathlib import Path
 
