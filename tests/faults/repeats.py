@@ -25,8 +25,8 @@ HEAD = """\
 | --- | --- | --- | --- | --- | --- |"""
 
 
-def run(path: Path, threads: int) -> list[nbformat.NotebookNode]:
-    """The code cells of a fresh run, cleaned as those that are stored."""
+def run(path: Path, **variables: str) -> list[nbformat.NotebookNode]:
+    """The code cells of a fresh run in such an environment, cleaned as those that are stored."""
     notebook = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory() as empty:
         here = {"COURSE_DATA": empty, "COURSE_PROGRESS": str(Path(empty) / "progress.json")}
@@ -37,7 +37,7 @@ def run(path: Path, threads: int) -> list[nbformat.NotebookNode]:
             resources={"metadata": {"path": str(path.parent)}},
             coalesce_streams=True,
         )
-        client.execute(env=os.environ | here | {"OMP_NUM_THREADS": str(threads)})
+        client.execute(env=os.environ | here | variables)
     clean(notebook)
     return code(notebook)
 
@@ -57,7 +57,7 @@ def refused(stored: nbformat.NotebookNode, fresh: nbformat.NotebookNode, folder:
 def row(path: Path, threads: int, times: int) -> tuple[str, int]:
     """A row of the table, and how many cells it complains of; which they are goes to stderr."""
     stored = code(nbformat.read(path, as_version=4))
-    runs = [run(path, threads) for _ in range(times)]
+    runs = [run(path, OMP_NUM_THREADS=str(threads)) for _ in range(times)]
     compared = [[cell.outputs for cell in cells] for cells in runs]
     unequal = {
         cell.id
