@@ -291,6 +291,43 @@ def test_undo_redo_and_reset(explorer, page, undo):
     assert np.array_equal(shown(explorer), pictures[0])
 
 
+def test_there_is_nothing_to_flip_to_before_something_is_kept(explorer):
+    flip = explorer.get_by_role("button", name=re.compile("^Flip"))
+    assert flip.get_attribute("aria-disabled") == "true"
+
+
+@pytest.mark.parametrize("by", ["keys", "buttons"])
+def test_keep_an_edit_and_flip_to_another(explorer, page, by):
+    handle = slider(explorer, "element 3")
+
+    def press(name):
+        if by == "buttons":
+            explorer.get_by_role("button", name=re.compile(f"^{name}")).click()
+        else:
+            handle.press(name[0].lower())
+        page.evaluate(TWO_FRAMES)
+
+    flip = explorer.get_by_role("button", name=re.compile("^Flip"))
+    handle.press("PageUp")
+    page.evaluate(TWO_FRAMES)
+    kept = shown(explorer)
+    press("Keep")
+    assert flip.get_attribute("aria-pressed") == "true"
+    assert flip.get_attribute("aria-disabled") == "true", "there is nothing else yet"
+    handle.press("f")
+    page.evaluate(TWO_FRAMES)
+    assert np.array_equal(shown(explorer), kept)
+    handle.press("Home")
+    page.evaluate(TWO_FRAMES)
+    other = shown(explorer)
+    assert not np.array_equal(other, kept)
+    for expected, pressed in ((kept, "true"), (other, "false"), (kept, "true")):
+        press("Flip")
+        assert np.array_equal(shown(explorer), expected)
+        assert flip.get_attribute("aria-pressed") == pressed
+    assert_as_the_kernel(page, explorer)
+
+
 def test_draws_from_the_prior_and_from_the_fitted_density(explorer, page):
     reconstruction = shown(explorer, column=1)
     for origin, name in (("prior", "N(0, I)"), ("density", "fitted density")):

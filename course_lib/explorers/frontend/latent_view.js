@@ -1,6 +1,7 @@
 // The latent explorer's view. It knows of no kernel: `source` brings what it wants (see
 // latent_explorer.js, where that is the kernel, and demo.js, where it is a file).
 import { place } from "./atlas.js";
+import { comparison } from "./compare.js";
 import { button, copyable, enable, make, ownKeys, slider } from "./controls.js";
 import { decode, toImage } from "./decoder.js";
 import { baseOf, changes, edited, moveOf, originOf, python, sliderChanges, untouched } from "./edits.js";
@@ -112,6 +113,7 @@ export function latentView(el, source) {
   const redo = button("Redo", () => travel(steps.redo()));
   const reset = button("Reset", () => once(untouched(choice)));
   reset.classList.add("course-reset");
+  const compared = setup.plain ? null : comparison({ choice: () => choice, once });
   const guide = setup.plain ? null : tour(() => root, () => ({
     setup, choice, mapped: atlases().some(Boolean),
   }));
@@ -245,6 +247,7 @@ export function latentView(el, source) {
     sliders.show();
     image.show(choice.image);
     whole.show(choice);
+    compared?.show();
     enable(back, choice.origin !== "image" || choice.sample > 0);
     const m = list.model();
     code.text.textContent = python(choice, setup.models[m], setup.posteriors[m]);
@@ -357,17 +360,19 @@ export function latentView(el, source) {
         make("div", { class: "course-towards" }, make("div", {}, ...whole.elements.slice(0, 2)), faces.target),
         ...whole.elements.slice(2)]),
       list.which, sliders.element, list.element,
-      make("div", { class: "course-row" }, undo, redo, reset, guide?.control ?? ""),
+      make("div", { class: "course-row" }, undo, redo, reset, ...compared?.elements ?? [],
+        guide?.control ?? ""),
       guide?.element ?? ""),
     make("div", { class: "course-models" },
       ...models.map((row) => row.element), more,
       code.element,
       message, spoken)));
   ownKeys(root);
+  const keys = { ...clouds && { r: resample }, ...compared?.keys };
   root.addEventListener("keydown", (event) => {
     const typing = event.target.type === "search" || event.target.tagName === "SELECT";
-    if (event.key === "r" && clouds && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      resample();
+    if (keys[event.key] && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      keys[event.key]();
       return;
     }
     if (!(event.ctrlKey || event.metaKey) || event.target.type === "search") return;
