@@ -179,6 +179,14 @@ def test_the_largest_numbers_can_still_be_decoded(make):
         assert all(one.edited.isfinite().all() for one in explorer.seen.values())
 
 
+def test_without_densities_there_is_nothing_to_draw_from(make, images):
+    explorer = make(training=pictures(60, seed=5), densities=False)
+    assert explorer.state.origins == tuple(explorer._setup["origins"]) == ("image",)
+    assert explorer.atlases, "the map stays"
+    with pytest.raises(ValueError, match="no prior to draw from.*nor densities=False"):
+        explorer.state.origin = "prior"
+
+
 def test_plain_widgets_move_the_explorer_and_follow_it(make):
     explorer = make()
     slider, face = w.FloatSlider(min=-1, max=1, step=0.05), w.Dropdown(options=range(4))

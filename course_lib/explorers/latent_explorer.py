@@ -65,6 +65,9 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
     points : sequence of str
         Names of models whose code is a point though their encoder gives a density: those that were
         trained without drawing from it, ``elbo(…, sample=False)``. Their σ means nothing.
+    densities : bool
+        Whether codes can be drawn from N(0, I) or a fitted density, and the edited code's log
+        density is told. Notebook 3 asks for neither: they are taught from notebook 4 on.
     plain : bool
         Sliders, pictures and the map alone, for readers who have met no density yet: nothing to
         draw from, no way towards another face or along a direction, no scale and no noise, no
@@ -105,6 +108,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         training: Any = None,
         factors: Tensor | Mapping[str, Tensor] | None = None,
         points: Sequence[str] = (),
+        densities: bool = True,
         plain: bool = False,
     ):
         images, training = _in_parts(images), _in_parts(training)
@@ -139,7 +143,8 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             for one in self._explored.values()
         )
         smallest = min(one.codes.shape[1] for one in self._explored.values())
-        origins = ORIGINS[:1] if plain else ORIGINS if self.atlases else ORIGINS[:2]
+        origins = ORIGINS if self.atlases else ORIGINS[:2]
+        origins = origins if densities and not plain else ORIGINS[:1]
         names = tuple(next(iter(self.atlases.values())).named) if self.atlases else ()
         self.state = ExplorerState(len(images), smallest, tuple(self.atlases), origins, names)
         self.state.elements = list(elements)

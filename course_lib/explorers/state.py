@@ -167,8 +167,8 @@ class ExplorerState(HasTraits):
     def _check_origin(self, proposal):
         if proposal.value not in self.origins:
             raise ValueError(
-                "There is no fitted density to draw from: give the explorer training pictures, "
-                "training=faces.train."
+                f"There is no {proposal.value} to draw from: give the explorer training pictures, "
+                "training=faces.train, and neither plain=True nor densities=False."
             )
         return proposal.value
 

@@ -60,7 +60,7 @@ LINKED = """
 few = models.FullyConnectedAutoencoder(latent_dim=2)
 with torch.no_grad():
     few.decoder[0].weight *= 4
-linked = LatentExplorer(few, images[:2], transform=transform)
+linked = LatentExplorer(few, images[:2], transform=transform, training=images, densities=False)
 beside = widgets.FloatSlider(min=-2, max=2, step=0.1, description="beside")
 widgets.link((beside, "value"), (linked.state, "shift"))
 widgets.VBox([beside, linked])
@@ -294,6 +294,18 @@ def test_undo_redo_and_reset(explorer, page, undo):
 def test_there_is_nothing_to_flip_to_before_something_is_kept(explorer):
     flip = explorer.get_by_role("button", name=re.compile("^Flip"))
     assert flip.get_attribute("aria-disabled") == "true"
+
+
+def test_before_densities_are_taught_none_is_named(page):
+    early = page.locator(".course-explorer").nth(2)
+    early.scroll_into_view_if_needed()
+    told = early.locator(".course-numbers")
+    early.get_by_text("nearest training code").wait_for()
+    assert "nats" not in told.inner_text() and " code: nearest training code" in told.inner_text()
+    assert early.locator(".course-map").is_visible()
+    for name in ("Draw from N(0, I)", "Draw from the fitted density"):
+        assert early.get_by_role("button", name=name).count() == 0
+    assert early.get_by_role("button", name="Back to the face").count() == 0
 
 
 @pytest.mark.parametrize("by", ["keys", "buttons"])

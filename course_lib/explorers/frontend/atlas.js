@@ -46,8 +46,11 @@ export function place(mean, directions, code) {
   });
 }
 
-/** In words: how usual is a code, all its elements together, and how near is a training picture's? */
-export function verdict(facts, logP, distance) {
+/**
+ * In words: how usual is a code, all its elements together, and how near is a training picture's?
+ * `nats` says whether its log density is told, too.
+ */
+export function verdict(facts, logP, distance, nats) {
   // Rounded alike, a number would seem to lie on a limit that it misses: with a decimal it does not.
   const short = (value) => (Math.abs(value) < 100 ? (Math.round(10 * value) || 0) / 10
     : Math.round(value)).toString().replace("-", "\u2212");
@@ -62,11 +65,12 @@ export function verdict(facts, logP, distance) {
   // Nine new faces in ten lie between low and high, one in twenty below; as far below again, none.
   const where = logP >= low ? "a usual code"
     : logP >= low - (high - low) ? "an unusual code" : "unlike any training code";
+  const density = `log density ${short(logP)} nats ` +
+    `(nine new faces in ten: ${short(low)} to ${short(high)}); `;
   return {
     where,
     far: logP < low - (high - low),
-    text:
-      `log density ${short(logP)} nats (nine new faces in ten: ${short(low)} to ${short(high)}); ` +
+    text: (nats ? density : "") +
       `nearest training code at ${(distance / facts.usual_distance).toFixed(2)} of the distance ` +
       "usual for a new face",
   };

@@ -355,8 +355,8 @@ export function latentView(el, source) {
       image.element,
       ...(setup.plain ? whole.elements : [
         make("div", { class: "course-more" }, faces.element, ...(own ? [own.element] : [])),
-        make("div", { class: "course-row course-draws" }, make("span", {}, "draw"), cloudButton,
-          ...drawButtons, back),
+        make("div", { class: "course-row course-draws", hidden: !clouds && !drawButtons.length },
+          make("span", {}, "draw"), cloudButton, ...drawButtons, back),
         make("div", { class: "course-towards" }, make("div", {}, ...whole.elements.slice(0, 2)), faces.target),
         ...whole.elements.slice(2)]),
       list.which, sliders.element, list.element,

@@ -1,4 +1,5 @@
-// What is said of a model's pictures, over them and under them: what an edit changes, and how usual the edited code is.
+// What is said of a model's pictures, over them and under them: what an edit changes, and how
+// usual the edited code is.
 import { logDensity, nearest, verdict } from "./atlas.js";
 import { make } from "./controls.js";
 import { nearFace } from "./near.js";
@@ -8,7 +9,8 @@ import { factorLine } from "./probe.js";
 
 /** Of model number `m`. Its `sentence()` says the same briefly, for screen readers. */
 export function told(source, name, m) {
-  const { shape: [channels], threshold, plain, posteriors } = source.setup;
+  const { shape: [channels], threshold, plain, posteriors, origins } = source.setup;
+  const nats = origins.includes("density");
   const tensor = (key) => source.tensors.get(`${m}/${key}`);
   const near = plain ? null : nearFace(source, name, m);
   const reads = factorLine();
@@ -40,7 +42,7 @@ export function told(source, name, m) {
     const density = Object.fromEntries(["constant", "means", "rows", "round", "sign"].map(
       (part) => [part, tensor(`density/${part}`)]));
     const { distance, index } = nearest(tensor("atlas/codes"), after);
-    const found = verdict(atlas, logDensity(density, after), distance);
+    const found = verdict(atlas, logDensity(density, after), distance, nats);
     usual = found.where;
     numbers.append(". ", make("b", { class: found.far ? "course-off" : "" }, usual),
       `: ${found.text}${near.at(atlas.collapsed ? -1 : index)}.`);

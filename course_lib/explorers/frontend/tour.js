@@ -50,7 +50,7 @@ function tasks({ setup, mapped }) {
     done: ({ origin }) => origin === "density",
     see: "Compare the two kinds of draws: press each some more times.",
   }, {
-    here: true,
+    here: setup.origins.includes("prior"),
     say: "Go back to the face.",
     at: ".course-draws button:last-child",
     done: ({ origin, sample }) => origin === "image" && !sample,
