@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from tests.faults import repeats
+from tests.faults import processors, repeats
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "tests" / "faults" / "README.md").read_text(encoding="utf-8")
@@ -66,3 +66,16 @@ def test_a_notebook_that_says_another_thing_each_time_is_told(tmp_path, capsys):
     assert told == "| moody | 1 | 2 | 4 | 1 | 3 |"
     assert complaints == 4 and str([moody.id]) in capsys.readouterr().err
     assert path.read_bytes() == before
+
+
+def test_a_cell_that_another_processor_brings_near_its_limit_is_told(tmp_path):
+    """Of a processor all that a cell can ask here is what the libraries were told."""
+    other = "import os; other = 'ATEN_CPU_CAPABILITY' in os.environ"
+    cells = [new_code_cell(source) for source in (other, "1 + 0.04 * other", "1 + 0.01 * other")]
+    for cell in cells[1:]:
+        cell.outputs = [nbformat.v4.new_output("execute_result", {"text/plain": "1.0"})]
+    path = tmp_path / "made.ipynb"
+    nbformat.write(new_notebook(cells=cells), path)
+    [row] = processors.rows(path, "AVX2")
+    assert f"| made | AVX2 | {cells[1].id} | 1 | text/plain" in row
+    assert processors.rows(path, "this") == []
