@@ -360,7 +360,7 @@ export function latentView(el, source) {
         make("div", { class: "course-towards" }, make("div", {}, ...whole.elements.slice(0, 2)), faces.target),
         ...whole.elements.slice(2)]),
       list.which, sliders.element, list.element,
-      make("div", { class: "course-row" }, undo, redo, reset, ...compared?.elements ?? [],
+      make("div", { class: "course-row course-steps" }, undo, redo, reset, ...compared?.elements ?? [],
         guide?.control ?? ""),
       guide?.element ?? ""),
     make("div", { class: "course-models" },
