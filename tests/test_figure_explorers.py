@@ -5,6 +5,7 @@ import math
 from functools import partial
 from types import SimpleNamespace
 
+import ipywidgets as w
 import pytest
 import torch
 from ipywidgets.widgets.widget import _instances
@@ -56,6 +57,18 @@ def explorer():
 def move(explorer, **numbers):
     """What the view sends when a hand moves its sliders: all their numbers."""
     explorer.set_state({"_values": {**explorer._values, **numbers}})
+
+
+def test_plain_widgets_move_it_and_follow_it(explorer):
+    beside = w.FloatSlider(min=-2, max=3, step=0.25)
+    w.link((explorer.state, "height"), (beside, "value"))  # from the first to the second, at first
+    assert beside.value == 0.5
+    beside.value = 2
+    assert explorer._values["height"] == 2 and explorer.figure.alt == "A line <4, 2>."
+    move(explorer, height=-1.5)
+    assert beside.value == -1.5
+    explorer.state.height = 1
+    assert beside.value == 1
 
 
 def told(explorer, name):
