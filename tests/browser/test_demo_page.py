@@ -1,5 +1,8 @@
 """The page that needs no kernel, opened straight from disk."""
 
+import json
+from urllib.parse import quote
+
 import numpy as np
 import pytest
 import torch
@@ -170,6 +173,61 @@ def test_scale_noise_and_a_direction_need_no_kernel(opened, explorer, page):
         page.evaluate(TWO_FRAMES)
         assert_as_the_models(opened, explorer, **choice, noise_seed=seed)
         opened.get_by_role("button", name="Other noise").press("Enter")
+
+
+def test_the_pages_address_leads_to_what_is_on_screen(opened, page, explorer):
+    slider(opened, "element 3").press("PageUp")
+    slider(opened, SHIFT).press("PageDown")
+    page.wait_for_url(lambda url: "shift" in url)
+    seen = shown(opened)
+    choice = {
+        "edits": [[3, float(slider(opened, "element 3").input_value())]],
+        "shift": float(slider(opened, SHIFT).input_value()),
+    }
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    page.locator(".course-map").nth(1).wait_for()
+    page.evaluate(TWO_FRAMES)
+    assert np.array_equal(shown(opened), seen)
+    assert_as_the_models(opened, explorer, **choice)
+    opened.get_by_role("button", name="Reset").click()
+    page.wait_for_url(lambda url: url != link)
+    page.evaluate("link => { location.hash = new URL(link).hash; }", link)  # in the open page
+    page.wait_for_timeout(100)
+    assert np.array_equal(shown(opened), seen)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("image", 5),
+        ("image", "0"),
+        ("origin", "elsewhere"),
+        ("draw", 7),
+        ("shift", 1e39),
+        ("edits", [[9, 1.0]]),
+        ("edits", [["__proto__", 1.0]]),
+        ("moves", {"constructor": [1, 1]}),
+        ("directions", [["no such way", 1.0]]),
+        ("elements", list(range(9)) * 2),
+        ("unknown", 1),
+        (None, None),
+    ],
+)
+def test_a_link_that_cannot_be_shown_opens_the_page_as_ever(
+    opened, page, address, explorer, key, value
+):
+    wrong = (
+        "#%7Bno json"
+        if key is None
+        else f"#{quote(json.dumps(explorer.state.choice | {key: value}))}"
+    )
+    page.goto("about:blank")
+    page.goto(address + wrong)
+    page.locator(".course-map").nth(1).wait_for()
+    page.evaluate(TWO_FRAMES)
+    assert_as_the_models(opened, explorer)
 
 
 def test_undo_and_redo(opened, page):
