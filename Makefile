@@ -33,7 +33,7 @@ INSTALL = if $(FIND_UV); then index=$(PIP_INDEX); \
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 NOTEBOOKS = $(sort $(wildcard notebooks/$(NB)*.ipynb))
 
-.PHONY: help lab fresh report test browser lint format notebook claims slides handout assignment grade demo site benchmarks constraints clean distclean
+.PHONY: help lab fresh report test coverage browser lint format notebook claims slides handout assignment grade demo site benchmarks constraints clean distclean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -58,6 +58,9 @@ report: $(VENV)/.installed ## Make a report to hand in of your copy of a noteboo
 
 test: $(VENV)/.installed lint browser ## Set up if need be, then run every test and notebook
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(WORKERS) --nbval --nbval-current-env --nbval-cell-timeout=600 notebooks tests
+
+coverage: $(VENV)/.installed ## Say which lines of the library its tests miss (no notebook, no browser)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(WORKERS) -m "not browser" --cov tests
 
 # The tests in a browser use one that is there, else Playwright's own download.
 browser: $(VENV)/.installed ## Find a browser for the tests, else download one
