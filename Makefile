@@ -60,7 +60,7 @@ test: $(VENV)/.installed lint browser ## Set up if need be, then run every test 
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(WORKERS) --nbval --nbval-current-env --nbval-cell-timeout=600 notebooks tests
 
 coverage: $(VENV)/.installed ## Say which lines of the library its tests miss (no notebook, no browser)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(WORKERS) -m "not browser" --cov tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(WORKERS) -m "not browser" --cov=course_lib tests
 
 # The tests in a browser use one that is there, else Playwright's own download.
 browser: $(VENV)/.installed ## Find a browser for the tests, else download one
