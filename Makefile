@@ -121,7 +121,7 @@ constraints: $(VENV)/.installed ## Pin the newest version of every package in co
 	mv constraints.part constraints.txt
 
 clean: ## Delete what was built, keep the set-up, the data and your notebooks
-	rm -rf build .pytest_cache .ruff_cache .hypothesis
+	rm -rf build .coverage .pytest_cache .ruff_cache .hypothesis
 	find course_lib tests notebooks -path notebooks/mine -prune \
 		-o \( -name __pycache__ -o -name .ipynb_checkpoints \) -print | xargs rm -rf
 
