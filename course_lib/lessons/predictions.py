@@ -167,7 +167,9 @@ class Estimate(Question):
     def __init__(self, question: str, unit: str = "", within: float = 0.2):
         self.unit, self.within = unit, within
         self._field = w.Text(placeholder="a number", layout={"width": "10em"})
-        self._field.on_msg(lambda _, content, __: content.get("event") == "submit" and self._press())
+        self._field.on_msg(
+            lambda _, content, __: content.get("event") == "submit" and self._press()
+        )
         field = w.HBox([self._field, w.Label(unit)])
         super().__init__(f"{question} (Within {within:.0%} counts.)", field)
 
