@@ -17,7 +17,7 @@ from pathlib import Path
 
 import nbformat
 
-from tests.faults.repeats import FOLDER, code, run
+from tests.faults.repeats import chosen, code, run
 from tests.output_compare import Tolerance, differences
 
 PROCESSORS = {
@@ -80,9 +80,7 @@ def main() -> None:
     options = asked.parse_args()
     print(HEAD, flush=True)
     near = 0
-    for path in sorted(FOLDER.glob("*.ipynb")):
-        if not path.name.startswith(tuple(options.notebooks)):
-            continue
+    for path in chosen(options.notebooks):
         for processor in options.processors:
             told = rows(path, processor)
             print("\n".join(told), flush=True)
