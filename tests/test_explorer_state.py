@@ -50,6 +50,20 @@ def test_state_tells_its_observers(state):
     assert seen == [("edits", {3: 2.0}), ("shift", 0.5)]
 
 
+def test_another_spelling_of_a_number_is_no_news(state):
+    """A slider of ipywidgets that is linked to it answers each number with its own rounding."""
+    state.shift, state.moves = 0.1 + 0.2, {"VAE": (0.1 + 0.2, 0)}
+    state.directions = {"smile": 0.1 + 0.2}
+    state.set_element(3, 0.1 + 0.2)
+    assert (state.shift, state.edits) == (0.3, {3: 0.3})
+    assert (state.moves, state.directions) == ({"VAE": (0.3, 0)}, {"smile": 0.3})
+    told = []
+    state.observe(told.append)
+    state.shift = 0.30000000000000004
+    state.set_element(3, 0.30000000000000004)
+    assert not told
+
+
 def test_a_choice_goes_out_and_comes_back(state):
     state.image, state.origin, state.draw, state.target, state.step = 1, "prior", 5, 2, 0.25
     state.moves, state.shift, state.edits = {"AE": (0.5, -1)}, -0.5, {3: 2.0, 11: 8.0}

@@ -61,7 +61,7 @@ class ExplorerState(HasTraits):
         Elements with a slider; those in `edits` are always among them.
 
     They are done to a code in this order: a draw from the posterior, step, moves, directions,
-    scale, shift, noise, edits.
+    scale, shift, noise, edits. Of all numbers six decimals are kept.
 
     Raises
     ------
@@ -183,7 +183,7 @@ class ExplorerState(HasTraits):
                 f"A step of {proposal.value:g} leads off the line: choose one from 0, this face, "
                 "to 1, that one."
             )
-        return proposal.value
+        return round(proposal.value, 6)
 
     @validate("moves")
     def _check_moves(self, proposal):
@@ -198,9 +198,10 @@ class ExplorerState(HasTraits):
                     f"There is no move {move} of a model {name!r}: give two numbers to one of "
                     f"{', '.join(self.models)}."
                 )
-            for amount in move:
-                _sensible(amount, f"The move of {name}")
-        return {name: tuple(map(float, move)) for name, move in proposal.value.items()}
+        return {
+            name: tuple(_sensible(float(amount), f"The move of {name}") for amount in move)
+            for name, move in proposal.value.items()
+        }
 
     @validate("directions")
     def _check_directions(self, proposal):
@@ -214,9 +215,11 @@ class ExplorerState(HasTraits):
                 raise ValueError(
                     f"There is no direction {name!r}: choose one of {', '.join(self.names)}."
                 )
-            _sensible(amount, f"The amount along {name}")
         _few([*self.elements, *proposal.value])
-        return proposal.value
+        return {
+            name: _sensible(amount, f"The amount along {name}")
+            for name, amount in proposal.value.items()
+        }
 
     @validate("scale", "shift")
     def _check_number(self, proposal):
@@ -237,11 +240,13 @@ class ExplorerState(HasTraits):
 
     @validate("edits")
     def _check_edits(self, proposal):
-        for element, value in proposal.value.items():
-            _within(element, self.latent_dim, "element")
-            _sensible(value, f"The value for element {element}")
         _few([*self.elements, *proposal.value, *self.directions])
-        return proposal.value
+        return {
+            _within(element, self.latent_dim, "element"): _sensible(
+                value, f"The value for element {element}"
+            )
+            for element, value in proposal.value.items()
+        }
 
     @observe("edits")
     def _show_edits(self, change):
@@ -259,7 +264,9 @@ def _sensible(value: float, name: str) -> float:
         raise ValueError(
             f"{name} is {value}, but a number from -{LARGEST:,.0f} to {LARGEST:,.0f} is expected."
         )
-    return value
+    # As the view writes them: a slider of ipywidgets answers 0.3 with 0.30000000000000004, which,
+    # were it news, would go back to the view and take back what a quick hand has done since.
+    return round(value, 6)
 
 
 def _few(sliders: list[int | str]) -> None:

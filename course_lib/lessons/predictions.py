@@ -8,6 +8,7 @@ import ipywidgets as w
 
 from course_lib.lessons import record
 from course_lib.lessons.say import say
+from course_lib.lessons.sketch_pad import SketchPad
 from course_lib.plots import AltFigure, curve
 
 NONE = "You locked in no prediction."
@@ -202,17 +203,17 @@ class Estimate(Question):
 
 
 class Sketch(Question):
-    """Draw the line that you expect: a vertical slider for each place on the axis.
+    """Draw the line that you expect, by hand or a point after another by keyboard.
 
     Parameters
     ----------
     question : str
     x : sequence of float
-        Five to eight places.
+        Five to eight places, ascending.
     xlabel, ylabel : str
         With units.
     low, high : float
-        The range of the sliders. The reader's line is right where it strays from the measured one
+        The range of the line. The reader's line is right where it strays from the measured one
         by no more than a fifth of that range, on average.
     """
 
@@ -221,27 +222,22 @@ class Sketch(Question):
     def __init__(self, question: str, x: Sequence[float], xlabel: str, ylabel: str,
                  low: float, high: float):  # fmt: skip
         self.x, self.labels, self.range = list(x), (xlabel, ylabel), (float(low), float(high))
-        slider = {"min": low, "max": high, "step": (high - low) / 100, "value": (low + high) / 2}
-        sliders = [
-            w.FloatSlider(**slider, orientation="vertical", description=f"{at:g}",
-                          readout_format=".3g", layout={"height": "12em", "width": "4.5em"})
-            for at in self.x
-        ]  # fmt: skip
-        super().__init__(f"{question} (Up: {ylabel}; sideways: {xlabel}.)", w.HBox(sliders))
+        pad = SketchPad(self.x, xlabel, ylabel, low, high)
+        super().__init__(f"{question} (Draw the line: drag its points up or down.)", pad)
 
     def _possible(self, answer) -> bool:
         return isinstance(answer, list) and len(answer) == len(self.x)
 
     def _on_screen(self) -> list[float]:
-        return [slider.value for slider in self._inputs.children]
+        return self._inputs.value
 
     def _to_screen(self, answer: list[float]) -> None:
-        for slider, value in zip(self._inputs.children, answer, strict=True):
-            slider.value = value
+        self._inputs.value = answer
 
     def reveal(self, measured: Sequence[float], because: str) -> AltFigure:
-        """Print how the line fares; return a figure with it and the measured one."""
+        """Print how the line fares, draw the measured one over it, and return both as a figure."""
         lines = {"measured": [float(y) for y in measured]}
+        self._inputs.measured = lines["measured"]
         off, (low, high) = 0.0, self.range
         if self.answer is not None:
             lines["your prediction"] = self.answer

@@ -734,9 +734,6 @@ def test_a_plain_slider_beside_it_moves_it_and_follows_it(explorer, page):
         ours.press("ArrowLeft")
         expected = f"{value - 0.1 * steps:.2f}".replace("-0.00", "0.00")
         page.wait_for_function(shows, arg=[readout.element_handle(), expected], timeout=10 * SECOND)
-        # ipywidgets' slider answers with its own rounding of the number, -0.30000000000000004: an
-        # answer that came after the next press would take that back.
-        page.wait_for_timeout(500)
     explorer.scroll_into_view_if_needed()
 
 

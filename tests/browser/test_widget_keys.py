@@ -1,21 +1,25 @@
 """By keyboard in plain ipywidgets: their keys are theirs, and a screen reader has their names."""
 
+import re
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser import notebook
+from tests.browser.lab import ROOT
 
 WIDGETS = """
 import ipywidgets as w
-from course_lib.lessons import Estimate, Prediction
+from course_lib.lessons import Estimate, Prediction, Sketch
 
 question = Prediction("Which is larger?", ["the rate", "the distortion"])
 typed = Estimate("How many?", unit="nats")
 moved = w.FloatSlider(description="element 3", value=1.0, min=0, max=10, step=0.5)
-display(moved, question, typed)
+line = Sketch("Which line?", [1, 2, 4, 8], "epoch", "error", low=0, high=10)
+display(moved, question, typed, line)
 """
+SCREENSHOTS = ROOT / "build" / "screenshots"
 pytestmark = pytest.mark.browser
 
 CELLS = """() => {
@@ -90,3 +94,37 @@ def test_jupyters_own_keys_reach_it(page):
     handle.press("Shift+Enter")
     page.wait_for_function(f"() => ({CELLS})()[0] === 2")
     assert page.evaluate(CELLS) == [2, 3]
+
+
+def test_a_line_is_drawn_by_hand_and_by_keyboard_and_the_true_one_laid_over_it(page):
+    pad = page.locator(".course-pad")
+    pad.scroll_into_view_if_needed()
+    points = pad.get_by_role("slider")
+    expect(points).to_have_count(4)
+    expect(points.first).to_have_accessible_name("error, where epoch is 1")
+    boxes = [dot.bounding_box() for dot in pad.locator("circle").all()]
+    [first, *_, last] = [(b["x"] + b["width"] / 2, b["y"] + b["height"] / 2) for b in boxes]
+    # One quick stroke, down from left to right: the points that it skips lie on it.
+    page.mouse.move(first[0], first[1] - 80)
+    page.mouse.down()
+    page.mouse.move(last[0], last[1] + 80)
+    page.mouse.up()
+    drawn = [float(point.get_attribute("aria-valuenow")) for point in points.all()]
+    assert drawn[0] > 5 > drawn[-1]
+    on_the_line = [drawn[0] + (drawn[-1] - drawn[0]) * (epoch - 1) / 7 for epoch in (1, 2, 4, 8)]
+    assert drawn == pytest.approx(on_the_line, abs=0.1)
+    points.first.focus()
+    for key in ("Home", "ArrowUp", "PageUp", "ArrowDown"):
+        page.keyboard.press(key)
+    assert page.evaluate(CELLS) == [1, 3]
+    expect(points.first).to_have_attribute("aria-valuetext", "1")
+    page.get_by_role("button", name="Lock in my prediction").last.click()
+    expect(points.first).to_have_attribute("aria-disabled", "true")
+    assert_in_time(page, "line.answer", str([1.0, *drawn[1:]]))
+    notebook.in_kernel(page, "line.reveal([9, 4, 2, 1], 'Why.')")
+    expect(pad.locator("rect")).to_have_count(4)
+    expect(pad).to_have_accessible_name(re.compile("measured: 9 at 1, 4 at 2, 2 at 4, 1 at 8"))
+    page.mouse.click(*first)
+    expect(points.first).to_have_attribute("aria-valuetext", "1")
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    pad.screenshot(path=SCREENSHOTS / "sketch.png")
