@@ -210,7 +210,7 @@ class ExplorerState(HasTraits):
                 "There are no directions to move along: give the explorer training pictures, "
                 "training=faces.train."
             )
-        for name, amount in proposal.value.items():
+        for name in proposal.value:
             if name not in self.names:
                 raise ValueError(
                     f"There is no direction {name!r}: choose one of {', '.join(self.names)}."
