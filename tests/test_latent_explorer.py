@@ -373,6 +373,21 @@ def test_the_kernel_decodes_what_the_browser_cannot(make, images):
     assert pixels == explorer.seen["conv"].edited.numpy().tobytes() != seen.edited.numpy().tobytes()
 
 
+def test_a_training_picture_can_be_taken_to_edit(make):
+    training = pictures(80, seed=5)
+    explorer = make(training=training)
+    images = len(explorer.x)
+    explorer.state.shift, explorer.state.moves = 0.5, {"VAE": (1.0, -2.0)}
+    explorer.answer({"kind": "take", "number": 61})
+    assert torch.equal(explorer.x[images], transform(training[61:62])[0])
+    assert (explorer.state.image, explorer.state.shift, explorer.state.moves) == (images, 0, {})
+    assert explorer.seen["AE"].change.changed == 0
+    explorer.state.image, explorer.state.scale = 0, 2.0
+    explorer.answer({"kind": "take", "number": 61})
+    assert (explorer.state.image, explorer.state.scale) == (images, 1)
+    assert len(explorer.x) == images + 1, "it was there already"
+
+
 def test_an_unknown_message_is_refused(make):
     explorer = make()
     with pytest.raises(ValueError, match="dance.*LatentExplorer has not"):

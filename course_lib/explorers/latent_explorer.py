@@ -124,6 +124,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             for name, model in named.items()
         }
         self._image_shape = tuple(images.shape[1:])
+        self._taken: dict[int, int] = {}  # training pictures that became images, and which
         if unknown := set(points) - self.models.keys():
             raise ValueError(
                 f"points names {', '.join(sorted(unknown))}, but the models are "
@@ -226,6 +227,9 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             fits = pixels.numel() == prod(self._image_shape)
             self.add(pixels.view(self._image_shape) if fits else pixels)
             return
+        if content.get("kind") == "take":
+            self._take(content["number"])
+            return
         if content.get("kind") != "want":
             super().answer(content)
         facts, tensors = self.parts(content)
@@ -295,6 +299,14 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         if kind == "original":
             return to_image(self.x[number])
         return to_image(self._transform(self._training[number : number + 1])[0])
+
+    def _take(self, number: int) -> None:
+        """Show a training picture, among the images from now on, as it is."""
+        if number in self._taken:
+            self.state.choice |= {"image": self._taken[number]}
+        else:
+            self._taken[number] = self.add(self._training[number])
+        self.state.reset()
 
     def _explore(self, one: ExploredModel) -> Exploration:
         code, edited = one.code(*self._origin), one.edited(self.state, self._origin)

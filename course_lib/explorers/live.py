@@ -26,6 +26,8 @@ By messages from the view:
   explorer): send these tensors. One is under way at a time.
 - ``{"kind": "add"}`` (latent explorer): one's own picture, uint8 (C, H, W) as the only buffer, in
   the shape of the images before they are transformed. ``_setup`` and ``_choice`` answer.
+- ``{"kind": "take", "number": number}`` (latent explorer): add this training picture likewise, to
+  edit it.
 
 By messages from the kernel:
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
+from playwright.sync_api import expect
 
 from course_lib.explorers import demo
 from course_lib.explorers.latent_explorer import LatentExplorer
@@ -279,6 +280,41 @@ def test_it_fits_the_screen(opened, page, size):
         assert box["y"] + box["height"] <= size[1]
     if size[0] == 1366:  # a laptop shows all of it, the texts too
         assert page.evaluate("() => document.documentElement.scrollHeight") <= size[1]
+
+
+def test_large_pictures_for_those_in_the_last_row(opened, page):
+    """On a projector both edited pictures are large, whole, and at one height."""
+    page.set_viewport_size({"width": 1280, "height": 720})
+    edited = [opened.locator("section").nth(m).locator("canvas").nth(2) for m in range(2)]
+    small = edited[0].bounding_box()["width"]
+    slider(opened, "element 3").press("l")
+    button = opened.get_by_role("button", name="Large pictures")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    boxes = [canvas.bounding_box() for canvas in edited]
+    for box in boxes:
+        assert box["width"] == box["height"] >= 300 > 2 * small
+        assert box["y"] + box["height"] <= 720 and box["x"] + box["width"] <= 1280
+    assert abs(boxes[0]["y"] - boxes[1]["y"]) < 40 and boxes[1]["x"] > boxes[0]["x"] + 300
+    button.click()
+    assert edited[0].bounding_box()["width"] == small
+
+
+@pytest.mark.parametrize("size", [(640, 360), (700, 900), (400, 800)])
+def test_in_a_narrow_window_the_pictures_stay_in_sight(opened, page, size):
+    """As at 200 % zoom: whoever moves a slider sees what it does."""
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    handle = slider(opened, "element 3")
+    page.evaluate("e => e.scrollIntoView({block: 'end'})", handle.element_handle())
+    page.wait_for_timeout(700)  # until its pictures are described
+    boxes = [
+        opened.locator("section").nth(m).locator("canvas").nth(2).bounding_box() for m in (0, 1)
+    ]
+    moved = handle.bounding_box()
+    for box in boxes:
+        assert box["y"] >= 0 and box["y"] + box["height"] <= moved["y"]
+    assert moved["y"] + moved["height"] <= size[1] + 1
+    found = Axe().run(page).response["violations"]
+    assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
 
 
 def test_without_its_data_the_page_says_so(page, address, tmp_path, explorer):

@@ -386,14 +386,14 @@ print(f"\u00b1\u00a0{q.stddev[0, 3]:.2g}, {rate[0, 3]:.2f} nats" if rate[0, 3] >
     assert total in vae.inner_text()
     row = explorer.locator(".course-sliders .course-slider").first
     assert row.locator(".course-cost").inner_text() == ""
-    explorer.get_by_label("Sliders and Python show the code of").select_option("VAE")
+    explorer.get_by_label("Sliders set all models; names of").select_option("VAE")
     assert row.locator(".course-cost").inner_text().startswith(third)
     _, places = slider(explorer, "element 3").get_attribute("step").split(".")
     assert slider(explorer, "element 3").get_attribute("aria-valuetext") == notebook.in_kernel(
         page, f"print(f'{{q.mean[0, 3]:.{len(places)}f}}'.replace('-', chr(8722)))"
     )
     assert row.locator(".course-band").is_visible()
-    explorer.get_by_label("Sliders and Python show the code of").select_option("AE")
+    explorer.get_by_label("Sliders set all models; names of").select_option("AE")
     assert not row.locator(".course-band").is_visible()
 
 
@@ -589,7 +589,7 @@ def test_elements_are_searched_ranked_and_added(explorer, page):
 
     search.fill("")
     explorer.get_by_role("combobox", name="Order of the elements").select_option("factor")
-    explorer.get_by_label("Sliders and Python show the code of").select_option("VAE")
+    explorer.get_by_label("Sliders set all models; names of").select_option("VAE")
     best = notebook.in_kernel(
         page, "t = explorer.atlases['VAE'].tracks; print(max(range(32), key=lambda e: t[e][1]))"
     )
@@ -644,7 +644,7 @@ def test_the_code_shown_makes_the_picture_shown(explorer, page, model, name):
     slider(explorer, "towards face").press("End")
     slider(explorer, "step towards that face").press("PageUp")
     explorer.locator(".course-map").first.press("ArrowUp")
-    explorer.get_by_label("Sliders and Python show the code of").select_option(name)
+    explorer.get_by_label("Sliders set all models; names of").select_option(name)
     explorer.get_by_role("button", name="Draw from q(z|x), this face's cloud (key r)").click()
     page.wait_for_timeout(500)
     explorer.get_by_role("button", name="Copy the code").click()
@@ -656,7 +656,7 @@ def test_the_code_shown_makes_the_picture_shown(explorer, page, model, name):
     made = np.frombuffer(base64.b64decode(notebook.in_kernel(page, run + printed)), np.uint8)
     made = made.reshape(3, 64, 64).transpose(1, 2, 0).astype(np.int16)
     assert np.abs(shown(explorer, model) - made).max() <= 1
-    explorer.get_by_label("Sliders and Python show the code of").select_option("AE")
+    explorer.get_by_label("Sliders set all models; names of").select_option("AE")
 
 
 def test_a_tour_beside_the_notebook(explorer, page):

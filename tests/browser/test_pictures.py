@@ -270,6 +270,10 @@ def test_a_kernel_shows_the_training_picture_at_rest(page, explorer):
         assert "for a new face (left)." in element.locator("section").nth(place).inner_text()
     page.wait_for_timeout(REST)
     assert [m for m in kernel.take() if m.get("kind") == "rest"] == [], "it was told already"
+    element.get_by_role("button", name=f"Edit training face {numbers[1]}, whose").last.press(
+        "Enter"
+    )
+    assert kernel.take() == [{"kind": "take", "number": numbers[1]}]
 
 
 # The map, decoded

@@ -64,7 +64,7 @@ export function elementList({ count, models, atlases, plain, add, changed }) {
   });
   const none = make("p", { class: "course-note", role: "status" });
   const row = make("div", { class: "course-row" }, search, rank);
-  const which = make("label", { class: "course-which" }, "Sliders and Python show the code of ", of);
+  const which = make("label", { class: "course-which" }, "Sliders set all models; names of ", of);
   which.hidden = models.length === 1;
   const element = make("details", { class: "course-elements" },
     make("summary", {}, "Add a slider"), row, none, list, button("Add", choose, "Add a slider for the chosen element"));

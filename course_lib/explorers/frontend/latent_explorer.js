@@ -39,6 +39,10 @@ function render({ model, el }) {
         "nothing leaves it. A saved notebook keeps what its explorer shows.",
     },
     training: true,
+    take(number) {
+      if (gone) view.say(GONE);
+      else model.send({ kind: "take", number });
+    },
     get waiting() {
       return gone || failed ? "Not decoded" : "The kernel is busy: this picture comes when it is free";
     },

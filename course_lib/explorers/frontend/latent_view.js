@@ -113,6 +113,11 @@ export function latentView(el, source) {
   const redo = button("Redo", () => travel(steps.redo()));
   const reset = button("Reset", () => once(untouched(choice)));
   reset.classList.add("course-reset");
+  const large = button("Large", () => {
+    const on = root.classList.toggle("course-large");
+    large.setAttribute("aria-pressed", String(on));
+  }, "Large pictures of the edit, to show to many (key l)");
+  large.setAttribute("aria-pressed", "false");
   const compared = setup.plain ? null : comparison({ choice: () => choice, once });
   const guide = setup.plain ? null : tour(() => root, () => ({
     setup, choice, mapped: atlases().some(Boolean),
@@ -138,6 +143,7 @@ export function latentView(el, source) {
   const spoken = make("p", { class: "course-hidden", role: "status" });
   const code = copyable("Python for the edited picture");
   const models = setup.models.map((name, m) => modelRow(name, m));
+  models[0].head.append(large);
   const more = make("div", { class: "course-more" },
     ...models.flatMap(({ cloud }) => cloud?.element ?? []));
 
@@ -146,13 +152,14 @@ export function latentView(el, source) {
     const canvases = captions.map(() => make("canvas", { role: "img" }));
     const figures = captions.map((caption, i) => make("figure", {},
       make("figcaption", {}, caption), canvases[i]));
+    figures[2].classList.add("course-edited");
     const pictures = make("div", { class: "course-pictures" }, ...figures);
     const words = told(source, name, m);
     const note = make("span", { class: "course-note" });
     const head = make("div", { class: "course-head" }, make("h3", {}, name, " ", note), words.reads);
     const element = make("section", { role: "group", "aria-label": name }, head, pictures, words.element);
     const cloud = setup.posteriors[m] ? cloudStrip(name, setup.shape, strip, refresh) : null;
-    return { name, m, canvases, captions, pictures, words, note, element, cloud, map: null };
+    return { name, m, canvases, captions, pictures, words, note, head, element, cloud, map: null };
   }
   function addMap(row) {
     const facts = source.facts[row.m].atlas;
@@ -166,7 +173,11 @@ export function latentView(el, source) {
         change(walked(row, place));
       },
     });
-    row.pictures.append(make("figure", {}, make("figcaption", {}, "map of codes"), row.map.canvas));
+    const share = `${(100 * facts.share).toFixed(0)} %`;
+    const caption = make("figcaption", {
+      title: `map of the codes: their two principal directions, ${share} of their variance`,
+    }, `map (${share} of it)`);
+    row.pictures.append(make("figure", {}, caption, row.map.canvas));
   }
 
   /** What takes a model's code to a place of its map; the move is scaled with the code. */
@@ -364,11 +375,13 @@ export function latentView(el, source) {
         guide?.control ?? ""),
       guide?.element ?? ""),
     make("div", { class: "course-models" },
-      ...models.map((row) => row.element), more,
+      make("div", { class: "course-sections", style: `--models: ${models.length}` },
+        ...models.map((row) => row.element)),
+      more,
       code.element,
       message, spoken)));
   ownKeys(root);
-  const keys = { ...clouds && { r: resample }, ...compared?.keys };
+  const keys = { ...clouds && { r: resample }, ...compared?.keys, l: () => large.click() };
   root.addEventListener("keydown", (event) => {
     const typing = event.target.type === "search" || event.target.tagName === "SELECT";
     if (keys[event.key] && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {

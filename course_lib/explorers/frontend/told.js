@@ -15,7 +15,7 @@ export function told(source, name, m) {
   const near = plain ? null : nearFace(source, name, m);
   const reads = factorLine();
   const numbers = make("p", { class: "course-numbers" });
-  const element = make("div", { class: "course-told" }, ...(near ? [near.canvas] : []), numbers);
+  const element = make("div", { class: "course-told" }, ...(near ? [near.element] : []), numbers);
   let pixels = 0; // how many change, or null while that is not known
   let usual = "";
 
