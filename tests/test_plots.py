@@ -83,6 +83,9 @@ def test_grid_and_comparison_name_their_rows_in_picture_and_description():
     assert figure.alt.startswith("2 rows of pictures (AE; GAN), columns: original, copy. AE: copy")
     assert "GAN: copy, 2." in figure.alt
     assert {"AE", "GAN"} <= {text.get_text() for text in figure.texts}
+    counted = plots.comparison(columns, rows="face")
+    assert counted.alt == "2 rows of pictures (face 0; face 1), columns: original, copy."
+    assert {"face 0", "face 1"} <= {text.get_text() for text in counted.texts}
 
 
 def test_names_of_rows_lie_beside_the_pictures_not_on_them():

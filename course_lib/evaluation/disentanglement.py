@@ -88,6 +88,7 @@ class DCI(NamedTuple):
     disentanglement: float  #: does an element speak of one factor only?
     completeness: float  #: is a factor spoken of by one element only?
     informativeness: float  #: mean R² of the factors read from the code; can be below 0
+    importance: Tensor  #: (K, F) of each element to each factor; a factor's add up to 1
 
 
 def dci(
@@ -134,7 +135,8 @@ def dci(
     with parallel_config("threading"):  # trees are grown without Python's lock
         read = readers.fit(x, y).predict(test_x)
     importance = np.stack([reader.feature_importances_ for reader in readers.estimators_], axis=1)
-    return DCI(disentanglement(importance), completeness(importance), float(r2_score(test_y, read)))
+    scores = disentanglement(importance), completeness(importance), float(r2_score(test_y, read))
+    return DCI(*scores, torch.from_numpy(importance))
 
 
 def disentanglement(importance: Tensor | np.ndarray) -> float:

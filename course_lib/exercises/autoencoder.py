@@ -111,6 +111,38 @@ loop = BugHunt(
     ],
 )
 
+
+def _pixels(generator):
+    return (torch.randint(256, (2, 3, 4, 5), dtype=torch.uint8, generator=generator),)
+
+
+reach = BugHunt(
+    "the decoder's reach",
+    "Faces that a decoder cannot draw",
+    buggy=lambda pixels: pixels / 255,
+    solution=lambda pixels: pixels / 127.5 - 1,
+    inputs=_pixels,
+    wrong=[
+        Wrong(
+            "from -0.5 to 0.5: the decoder could draw that, with half of its range unused; black "
+            "is to be -1, white 1.",
+            lambda pixels: pixels / 255 - 0.5,
+        ),
+        Wrong(
+            "pixels have 256 levels, but the highest of them is 255: white ends at 0.992 so.",
+            lambda pixels: pixels / 128 - 1,
+        ),
+        Wrong(
+            "standardised numbers go beyond 1 and -1, which tanh never reaches.",
+            lambda pixels: (pixels.float() - pixels.float().mean()) / pixels.float().std(),
+        ),
+    ],
+    hints=[
+        "Which numbers can tanh give? Which does the function give for black, 0, and white, 255?",
+        "Scale to 0 … 2, then move down by 1.",
+    ],
+)
+
 ten_epochs = Number(
     "ten epochs",
     "Does it overtake PCA?",

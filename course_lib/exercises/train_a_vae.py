@@ -64,6 +64,46 @@ mse_or_sum = BugHunt(
 )
 
 
+def _code(generator):
+    return tuple(torch.randn(2, 6, 3, generator=generator))
+
+
+def _kl_turned_over(mean, log_variance):
+    return 0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum(1)
+
+
+sign = BugHunt(
+    "a sign",
+    "A loss that falls for ever",
+    buggy=_kl_turned_over,
+    solution=_kl,
+    inputs=_code,
+    wrong=[
+        Wrong(
+            "the sign is right now, and the ½ is gone: that is a β of 2.",
+            lambda m, v: (m**2 + v.exp() - v - 1).sum(1),
+        ),
+        Wrong(
+            "log σ² has the other sign in the formula: as it stands, the narrowest cloud is the "
+            "cheapest, where it should cost infinitely much.",
+            lambda m, v: 0.5 * (m**2 + v.exp() + v - 1).sum(1),
+        ),
+        Wrong(
+            "you averaged over the latent elements; their prices add up.",
+            lambda m, v: 0.5 * (m**2 + v.exp() - v - 1).mean(1),
+        ),
+        Wrong(
+            "that is one number for the whole batch; each picture has a price of its own.",
+            lambda m, v: 0.5 * (m**2 + v.exp() - v - 1).sum(),
+        ),
+    ],
+    hints=[
+        "Try it on a mean of 3 and a log variance of 0: can a price be negative?",
+        "Many write it as −½ Σ (1 + log σ² − μ² − σ²). What is missing here?",
+    ],
+)
+
+
 def _two_sets(generator):
     return torch.randn(40, generator=generator), 1 + 2 * torch.randn(50, generator=generator)
 

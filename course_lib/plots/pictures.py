@@ -16,7 +16,7 @@ def comparison(
     difference_of: tuple[str, str] | None = None,
     gain: float = 2.0,
     numbers: Mapping[str, Sequence[str | float]] | None = None,
-    rows: Sequence[str] | None = None,
+    rows: Sequence[str] | str | None = None,
     title: str | None = None,
     alt: str | None = None,
 ) -> AltFigure:
@@ -34,8 +34,8 @@ def comparison(
         The amplification.
     numbers : mapping from a column's name to n texts or numbers, optional
         Printed below that column's pictures.
-    rows : n texts, optional
-        Printed at the left of the rows.
+    rows : n texts or a word, optional
+        Printed at the left of the rows; a word is counted: face 0, face 1, …
     title, alt : str, optional
         `alt` replaces the generated description.
 
@@ -54,6 +54,7 @@ def comparison(
                 f"Column {name!r} has {len(images)} pictures and {first!r} has {n}, but each "
                 "row needs one of each: pass equally many."
             )
+    rows = [f"{rows} {number}" for number in range(n)] if isinstance(rows, str) else rows
     named = _row_names("comparison", rows, n)
     below = {name: [_text(entry) for entry in entries] for name, entries in (numbers or {}).items()}
     for name, entries in below.items():
