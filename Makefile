@@ -23,10 +23,15 @@ FIND_UV = uv=$$($(if $(UV),command -v "$(UV)" || command -v $(BIN)/uv,false))
 # What pip does by itself, uv is told to do: take the index of pip's settings, compare indexes where
 # there are two, and compile (else every kernel does, where PYTHONDONTWRITEBYTECODE is set).
 PIP_INDEX = $$($(BIN)/python -m pip config list | sed -nE "s/^(:env:|global|install)\.index-url='(.*)'/\2/p" | head -n 1)
+# What uv fetches is checked against the hashes of what the course was tested with. Another build of
+# PyTorch is other files, and brings other CUDA libraries.
+HASHES = $(if $(TORCH)$(TORCH_INDEX),$(VENV)/hashes.txt,hashes.txt)
+OTHER_BUILD = /^[a-z]/ { other = /^(torch|torchvision|triton|cuda|nvidia)[-=]/ } !other
 INSTALL = if $(FIND_UV); then index=$(PIP_INDEX); \
+		$(if $(TORCH)$(TORCH_INDEX),awk '$(OTHER_BUILD)' hashes.txt > $(HASHES) || exit;) \
 		export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$index}"; \
 		set -- "$$uv" pip install --python $(BIN)/python --compile-bytecode $(TORCH:%=--torch-backend=%) \
-			$(if $(TORCH_INDEX),--index-strategy unsafe-best-match); \
+			$(if $(TORCH_INDEX),--index-strategy unsafe-best-match) -c $(HASHES); \
 	else set -- $(BIN)/python -m pip install; fi; \
 	"$$@" $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c constraints.txt
 # Jupyter refuses to run as root unless told; containers often have no other user.
@@ -112,12 +117,15 @@ benchmarks: $(VENV)/.installed ## Measure speed, memory, and a published curve
 	for script in tests/benchmarks/*.py; do $(BIN)/python $$script || exit; done
 
 # PyTorch itself pins the CUDA libraries it wants, and its CPU builds want none.
-constraints: $(VENV)/.installed ## Pin the newest version of every package in constraints.txt
+constraints: $(VENV)/.installed ## Pin the newest version of every package, and the hashes of its files
 	@$(INSTALL) uv
 	echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras \
-		--no-header --no-annotate pyproject.toml - -o build-constraints.part
-	(grep '^#' constraints.txt; grep -v -E '^(cuda|nvidia|triton)' build-constraints.part) > constraints.part
-	rm build-constraints.part
+		--generate-hashes --no-header --no-annotate pyproject.toml - -o pins.part
+	(grep '^#' hashes.txt; cat pins.part) > hashes.part
+	(grep '^#' constraints.txt; sed -n '/==/ s/ .$$//p' pins.part | grep -v -E '^(cuda|nvidia|triton)') \
+		> constraints.part
+	rm pins.part
+	mv hashes.part hashes.txt
 	mv constraints.part constraints.txt
 
 clean: ## Delete what was built, keep the set-up, the data and your notebooks
@@ -132,10 +140,11 @@ NO_UV = TORCH=$(TORCH) needs uv, which is not there; name an index of such build
 FAILED = Set-up failed, see above; TORCH_INDEX=… names another index for PyTorch, UV= takes plain pip instead of uv.
 
 # A stamp: nothing is installed again unless the lists of packages change.
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml constraints.txt hashes.txt
 	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(None if sys.version_info >= (3, 11) else "The course needs Python 3.11 or newer, but $(PYTHON) is " + v + "; name a newer one: make lab PYTHON=python3.12")'
 	@$(BIN)/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@$(FIND_UV) || $(if $(UV),$(BIN)/python -m pip install -qqq --only-binary :all: -c constraints.txt uv || echo "uv could not be installed: pip takes longer.",true)
+	@awk '/^[a-z]/ { uv = /^uv==/ } uv' hashes.txt > $(VENV)/uv.txt
+	@$(FIND_UV) || $(if $(UV),$(BIN)/python -m pip install -qqq --only-binary :all: -r $(VENV)/uv.txt || echo "uv could not be installed: pip takes longer.",true)
 	@$(if $(TORCH),$(FIND_UV) || { echo "$(NO_UV)" >&2; exit 2; })
 	@$(INSTALL) -e ".[test]" || { echo "$(FAILED)" >&2; exit 2; }
 	@touch $@

@@ -56,6 +56,31 @@ def test_a_pin_is_an_exact_version_and_nothing_else():
         assert not CUDA.match(pin.name), f"{pin.name} would keep CPU builds of PyTorch out"
 
 
+def hashes(path) -> dict[str, set[str]]:
+    """Of each pin, the hashes of the files that its version consists of."""
+    found, name = {}, ""
+    for line in path.read_text().splitlines():
+        if pin := re.match(r"([a-z][\w.-]*==\S+(?: ; .+)?) \\$", line):
+            name = pin[1]
+            found[name] = set()
+        elif one := re.fullmatch(r"    --hash=(sha256:[0-9a-f]{64})(?: \\)?", line):
+            found[name].add(one[1])
+        else:
+            assert line.startswith("#"), line
+    return found
+
+
+HASHES = hashes(ROOT / "hashes.txt")
+OTHER_BUILD = ("torch==", "torchvision==", "triton", "cuda-", "nvidia-")
+
+
+def test_every_pin_has_hashes_and_every_hash_a_pin():
+    assert all(HASHES.values())
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = {line for line in lines if not line.startswith("#")}
+    assert {name for name in HASHES if not CUDA.match(name.partition("==")[0])} == pins
+
+
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
 @pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
 def test_no_package_has_two_pins_at_once(python, system):
@@ -83,7 +108,7 @@ def test_everything_that_would_be_installed_is_pinned():
 @pytest.fixture
 def checkout(tmp_path):
     """The files that make looks at, before any set-up."""
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "hashes.txt"):
         shutil.copy(ROOT / name, tmp_path)
     return tmp_path
 
@@ -112,7 +137,7 @@ all="$*"
 case "$all" in
     "-m venv"*) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
     "-m pip config list") exec "{sys.executable}" "$@" ;;
-    "-m pip install -qqq"*" uv") [ -f uv.wheel ] && cp uv.wheel .venv/bin/uv ;;
+    "-m pip install -qqq"*" -r .venv/uv.txt") [ -f uv.wheel ] && cp uv.wheel .venv/bin/uv ;;
     "-m pip install"*) echo "pip ${{all#-m pip install }}" >> installed ;;
 esac
 """
@@ -123,6 +148,7 @@ echo "$(basename $0) $all index=$UV_DEFAULT_INDEX" >> installed
 [ ! -f offline ]
 """
 WANTED = "-c constraints.txt -e .[test]"
+HASHED = f"-c hashes.txt {WANTED}"
 
 
 @pytest.fixture
@@ -157,7 +183,7 @@ def test_uv_installs_where_it_is_there(fresh):
     executable(fresh / "uv-of-the-user", FAKE_UV)
     executable(fresh / "uv.wheel", FAKE_UV)
     _, installed = set_up(fresh, PATH=f"{fresh}:{os.environ['PATH']}")
-    assert installed == [f"uv-of-the-user {WANTED} index="]
+    assert installed == [f"uv-of-the-user {HASHED} index="]
     assert not (fresh / ".venv/bin/uv").exists()
 
 
@@ -165,8 +191,10 @@ def test_uv_installs_where_it_is_there(fresh):
 def test_uv_is_fetched_where_it_is_not_there(fresh):
     executable(fresh / "uv.wheel", FAKE_UV)
     run, installed = set_up(fresh)
-    assert installed == [f"uv {WANTED} index="]
+    assert installed == [f"uv {HASHED} index="]
     assert "uv could not be installed" not in run.stdout
+    [(name, found)] = hashes(fresh / ".venv/uv.txt").items()
+    assert name.startswith("uv==") and found == HASHES[name]
 
 
 @needs_make
@@ -187,7 +215,12 @@ def test_pip_installs_where_uv_is_not_wanted(fresh):
 @needs_make
 def test_torch_names_the_build_of_pytorch(fresh):
     executable(fresh / "uv.wheel", FAKE_UV)
-    assert set_up(fresh, "TORCH=cpu")[1] == [f"uv --torch-backend=cpu {WANTED} index="]
+    wanted = f"--torch-backend=cpu -c .venv/hashes.txt {WANTED}"
+    assert set_up(fresh, "TORCH=cpu")[1] == [f"uv {wanted} index="]
+    left = hashes(fresh / ".venv/hashes.txt")
+    assert {"torch", "torchvision"} <= {n.partition("==")[0] for n in HASHES.keys() - left.keys()}
+    assert {name: found for name, found in HASHES.items() if name in left} == left
+    assert all(name.startswith(OTHER_BUILD) for name in HASHES.keys() - left.keys())
 
 
 @needs_make
@@ -206,9 +239,8 @@ def test_another_index_for_pytorch_is_added_by_uv_and_by_pip(fresh):
     (fresh / ".venv/.installed").unlink()
     executable(fresh / "uv.wheel", FAKE_UV)
     _, [_, uv] = set_up(fresh, TORCH_INDEX="cpu-wheels")
-    assert (
-        uv == f"uv --index-strategy unsafe-best-match --extra-index-url cpu-wheels {WANTED} index="
-    )
+    first = "--index-strategy unsafe-best-match -c .venv/hashes.txt --extra-index-url cpu-wheels"
+    assert uv == f"uv {first} {WANTED} index="
 
 
 @needs_make

@@ -332,7 +332,8 @@ def test_clean_deletes_no_copy_and_no_checkpoint_of_one(messy):
 def test_make_fresh_asks_for_a_number(messy):
     (messy / ".venv").mkdir()
     (messy / ".venv/.installed").touch()
-    shutil.copy(ROOT / "constraints.txt", messy)
+    for name in ("constraints.txt", "hashes.txt"):
+        shutil.copy(ROOT / name, messy)
     os.utime(messy / ".venv/.installed", (2**31, 2**31))
     run = make(messy, "fresh")
     assert run.returncode != 0 and "make fresh NB=03" in run.stdout
