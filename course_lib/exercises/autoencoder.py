@@ -118,7 +118,7 @@ def _pixels(generator):
 
 reach = BugHunt(
     "the decoder's reach",
-    "Faces that a decoder cannot draw",
+    "The half that is never drawn",
     buggy=lambda pixels: pixels / 255,
     solution=lambda pixels: pixels / 127.5 - 1,
     inputs=_pixels,
