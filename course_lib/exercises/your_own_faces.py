@@ -34,7 +34,7 @@ advantage = Words(
         "density is fitted to its codes; on our faces it then draws better than a VAE from its "
         "prior (notebooks 6 and 8).",
         "its latent space is smooth, one can interpolate": "notebook 6 measured it: the middle "
-        "of two faces is as far from the true one as the autoencoder's.",
+        "of two faces is no nearer to the true one than the autoencoder's.",
         "it overfits less": "over three seeds the difference is small (notebook 6); if you claim "
         "it, show both errors, on training pictures and on new ones.",
         "its code is disentangled": "notebooks 6 and 8 measured it: it is not.",

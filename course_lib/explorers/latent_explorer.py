@@ -4,26 +4,21 @@ from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
-import numpy as np
 import safetensors.torch
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from traitlets import Dict
 
-from course_lib import plots, sources
-from course_lib.datasets import Splits, load, pictures
-from course_lib.datasets.faces import FACTORS
+from course_lib import plots
+from course_lib.datasets import Splits, pictures
 from course_lib.explorers import decoders
-from course_lib.explorers.atlas import Atlas, chart
 from course_lib.explorers.exploration import GAIN, Exploration, explore, snapshot
 from course_lib.explorers.explored_model import ExploredModel, ranges
+from course_lib.explorers.given import atlases, in_parts, named, one_picture, with_codes
 from course_lib.explorers.live import LiveFigure
 from course_lib.explorers.state import MOST_ELEMENTS, ORIGINS, ExplorerState
-from course_lib.models import wrap
 from course_lib.plots.figure import AltFigure
 from course_lib.plots.pictures import THRESHOLD
-from course_lib.training import State
 from course_lib.transforms import to_image, whole_picture
 
 SHIFT_RANGE = (-5.0, 5.0)
@@ -111,17 +106,17 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         densities: bool = True,
         plain: bool = False,
     ):
-        images, training = _in_parts(images), _in_parts(training)
+        images, training = in_parts(images), in_parts(training)
         images = pictures(images.test[:FEW] if isinstance(images, Splits) else images)[:]
-        named = _named(models)
+        by_name = named(models)
         if training is not None:
             training = pictures(training.train if isinstance(training, Splits) else training)
             training = training[:MOST_TRAINING]
-        transform = transform or whole_picture(next(iter(named.values())), images)
+        transform = transform or whole_picture(next(iter(by_name.values())), images)
         self.x, self._transform, self._training = transform(images), transform, training
         self.models = {
-            name: snapshot(_with_codes(name, model, tuple(self.x.shape[1:])))
-            for name, model in named.items()
+            name: snapshot(with_codes(name, model, tuple(self.x.shape[1:])))
+            for name, model in by_name.items()
         }
         self._image_shape = tuple(images.shape[1:])
         self._taken: dict[int, int] = {}  # training pictures that became images, and which
@@ -130,7 +125,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
                 f"points names {', '.join(sorted(unknown))}, but the models are "
                 f"{', '.join(self.models)}: name those that were trained without noise."
             )
-        self.atlases = _atlases(self.models, transform, training, factors)
+        self.atlases = atlases(self.models, transform, training, factors)
         self._explored = {
             name: ExploredModel(
                 name, model, self.x, self.atlases.get(name), point=plain or name in points
@@ -172,6 +167,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             columns,
             difference_of=("reconstruction", "edited"),
             gain=GAIN,
+            rows=list(self.models) if len(self.models) > 1 else None,
             title=f"Latent explorer: {self.state}{self._collapsed()}",
         )
 
@@ -195,21 +191,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         ValueError
             If it is none such. Nothing changes then.
         """
-        if isinstance(image, np.ndarray | Image.Image):
-            brought = pictures(image)
-            if len(brought) != 1:
-                raise ValueError(
-                    f"add got {len(brought)} pictures, but takes one: add them one after another."
-                )
-            image = brought[0]
-        kind = getattr(image, "dtype", type(image).__name__)
-        shape = tuple(getattr(image, "shape", ()))
-        if not isinstance(image, Tensor) or (kind, shape) != (torch.uint8, self._image_shape):
-            raise ValueError(
-                f"The picture is {kind} of shape {shape}, but a uint8 Tensor of shape "
-                f"{self._image_shape} is expected, as the explorer's images are: resize it, "
-                "channels first."
-            )
+        image = one_picture(image, self._image_shape)
         x = self._transform(image[None])
         for one in self._explored.values():
             one.add(x)
@@ -367,47 +349,3 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             if not one.travels:
                 content = {"kind": "picture", "model": number, "choice": self.state.choice}
                 self.send(content, [self._explore(one).edited.numpy().tobytes()])
-
-
-def _in_parts(source):
-    """A set's name as its `Splits`, anything else as it is."""
-    if isinstance(source, str) and isinstance(sources.find(source), str):
-        return load(source)
-    return source
-
-
-def _named(models: nn.Module | Mapping[str, nn.Module]) -> dict[str, nn.Module]:
-    if isinstance(models, list | tuple):
-        models = {f"model {number}": model for number, model in enumerate(models, start=1)}
-    named = dict(models) if isinstance(models, Mapping) else {"model": models}
-    if not named:
-        raise ValueError("LatentExplorer got no models: pass one, or a dict from name to model.")
-    return {name: one.model if isinstance(one, State) else one for name, one in named.items()}
-
-
-def _with_codes(name: str, model: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
-    """The model itself, or what its encoder and decoder make of pictures of this shape."""
-    if hasattr(model, "encode") and hasattr(model, "decode"):
-        return model
-    if hasattr(model, "encoder") and hasattr(model, "decoder"):
-        return wrap(model.encoder, model.decoder, shape)
-    raise TypeError(
-        f"{name!r} is a {type(model).__name__}, but a model with encode and decode, or with an "
-        "encoder and a decoder, is expected: pass one of course_lib.models, or "
-        "models.wrap(encoder, decoder, shape)."
-    )
-
-
-def _atlases(models, transform, training, factors) -> dict[str, Atlas]:
-    if training is None:
-        if factors is not None:
-            raise ValueError("factors belong to training pictures: pass training=faces.train too.")
-        return {}
-    if factors is not None and not isinstance(factors, Mapping):
-        factors = dict(zip(FACTORS, torch.as_tensor(factors).T, strict=True))
-    if factors is not None:
-        most = len(training)
-        factors = {name: torch.as_tensor(values)[:most] for name, values in factors.items()}
-    return {
-        name: chart(model, training, factors, transform=transform) for name, model in models.items()
-    }
