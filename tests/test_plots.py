@@ -153,7 +153,9 @@ def test_curve_tells_lines_apart_without_colour_and_describes_them():
     assert one.get_marker() != other.get_marker()
     assert one.get_linestyle() != other.get_linestyle()
     assert figure.axes[0].get_yscale() == "log"
-    assert "PCA: from 3 at 1 to 1 at 4 (lowest 1, highest 9)." in figure.alt
+    assert "PCA: 3 at 1, 9 at 2, 1 at 4." in figure.alt
+    long = plots.curve(range(9), {"PCA": [3, 9, 1, 2, 2, 2, 2, 2, 2]}, "component", "eigenvalue")
+    assert "PCA: from 3 at 0 to 2 at 8 (lowest 1, highest 9)." in long.alt
     assert "eigenvalue (logarithmic) against component" in figure.alt
 
 

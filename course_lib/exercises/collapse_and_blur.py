@@ -49,15 +49,15 @@ heard_price = Number(
     unit="nats",
     wrong={
         log(2): "the ½ of the KL is missing.",
-        0.5: "that is s, the variance of the noise. What does an element with this s cost?",
-        0.25: "that is ½s. The two terms ½(1 − s) and ½(s − 1 − log s) together are asked for.",
+        0.5: "that is s², the variance of the noise. What does an element with this s² cost?",
+        0.25: "that is ½s². The two terms ½(1 − s²) and ½(s² − 1 − log s²) together are asked for.",
         0.1: "that is what the free bits pay, and less than what an element needs to be heard.",
     },
     hints=[
-        "Heard means that the means vary more than the noise: 1 − s > s. Where is the border?",
-        "Averaged over the faces an element costs ½ log(1/s).",
+        "Heard means that the means vary more than the noise: 1 − s² > s². Where is the border?",
+        "Averaged over the faces an element costs ½ log(1/s²).",
     ],
-    solution="At the border s = ½, and ½ log(1/s) = ½ log 2.",
+    solution="At the border s² = ½, and ½ log(1/s²) = ½ log 2.",
 )
 
 

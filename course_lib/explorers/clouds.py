@@ -157,11 +157,12 @@ def clouds_over_prior(
             draw_cloud(axes, mean, spread.square().diag(), colour(name))
         wide = " and ".join(f"{spread:.3f}" for spread in spreads.mean(0).tolist())
         axes.set(xlabel=f"element {elements[0]}", ylabel=f"element {elements[1]}")
-        axes.set_title(f"{name}\nσ is {wide} on average", fontsize=FONT_SIZE + 2)
-        said.append(f"{name}: σ is {wide} on average.")
+        axes.set_title(f"{name}\nclouds {wide} wide", fontsize=FONT_SIZE + 2)
+        said.append(f"{name}: clouds {wide} wide on average.")
     figure.alt = (
         f"The clouds of {len(x)} faces in elements {elements[0]} and {elements[1]}, as ellipses of "
-        "two standard deviations over dashed circles of one and two standard deviations of N(0, I)."
+        "two standard deviations over dashed circles of one and two standard deviations of N(0, I). "
+        "How wide a cloud is, is its standard deviation."
         f" {' '.join(said)}"
     )
     return figure

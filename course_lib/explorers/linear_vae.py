@@ -153,7 +153,7 @@ def _describe(
         f"({found.squared_error / d:.3g} per value), distortion {found.distortion:.1f} nats, "
         f"ELBO {found.elbo:.1f} nats."
     )
-    return said + (f" Marked beside it: {', '.join(observed)}." if observed else "")
+    return said + (f" Marked beside it: {'; '.join(observed)}." if observed else "")
 
 
 def _draw_water(axes: Axes, spectrum: Tensor, latent_dim: int, level: float) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from course_lib.training import State
 
 FEW = 4  # lines, above which a legend would cover them
+TOLD = 8  # points of a line, up to which its description gives all of them
 
 
 def curve(
@@ -40,7 +41,8 @@ def curve(
     log : bool
         Logarithmic `y` axis.
     title, alt : str, optional
-        `alt` replaces the generated description, which gives each line's ends and extremes.
+        `alt` replaces the generated description, which gives all of up to eight points, and of
+        longer lines the ends and the extremes.
 
     Raises
     ------
@@ -154,7 +156,10 @@ def _describe(
 
 
 def describe_line(name: str, x: np.ndarray, y: np.ndarray) -> str:
-    """A line's ends and extremes in words."""
+    """A line in words: all of few points, else its ends and extremes."""
+    if len(x) <= TOLD:
+        points = (f"{value:.4g} at {place:g}" for place, value in zip(x, y, strict=True))
+        return f"{name}: {', '.join(points)}."
     return (
         f"{name}: from {y[0]:.4g} at {x[0]:g} to {y[-1]:.4g} at {x[-1]:g} "
         f"(lowest {np.nanmin(y):.4g}, highest {np.nanmax(y):.4g})."

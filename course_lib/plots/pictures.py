@@ -84,7 +84,8 @@ def comparison(
     )
     shape = f"{n} {'row' if n == 1 else 'rows'} of pictures"
     shape += f" ({'; '.join(named)})" if named else ""
-    shape += f", columns: {', '.join(names)}."
+    between = "; " if any("," in name for name in names) else ", "
+    shape += f", columns: {between.join(names)}."
     return mosaic(
         [pictures[name][i] for i in range(n) for name in names],
         columns=len(names),
