@@ -564,7 +564,7 @@ def test_clouds_over_the_prior_are_ellipses_of_two_standard_deviations(small_vae
     q = vae.encode(x)
     spread = q.stddev[:, [1, 3]].mean(0)
     assert "4 faces in elements 1 and 3" in figure.alt
-    assert f"VAE: σ is {spread[0]:.3f} and {spread[1]:.3f}" in figure.alt
+    assert f"VAE: clouds {spread[0]:.3f} and {spread[1]:.3f} wide" in figure.alt
     names = [axes.get_title().partition("\n")[0] for axes in figure.axes]
     assert names == ["VAE", "VAE, σ² = 1"]
     edges = [patch for patch in figure.axes[0].patches if type(patch) is Ellipse]

@@ -112,7 +112,7 @@ def test_other_models_are_marked_and_those_off_the_map_on_its_edge(pca):
     assert [*theirs.get_ydata()] == [axes.get_ylim()[1]]
     assert [*collapsed.get_ydata()] == [axes.get_ylim()[0]]
     assert len({line.get_marker() for line in axes.lines[1:]}) == 4
-    assert figure.alt.endswith("Marked beside it: ours, theirs, collapsed.")
+    assert figure.alt.endswith("Marked beside it: ours; theirs; collapsed.")
     many = {f"model {i}": (0.5, i) for i in range(9)}  # more than there are colours
     axes = waterline_figure(pca, SHAPE, 7, 1, 1e-3, observed=MappingProxyType(many)).axes[1]
     assert len(axes.lines) == 11

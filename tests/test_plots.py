@@ -251,7 +251,7 @@ def test_scatter_writes_names_beside_the_points_and_lines_in_a_legend():
     assert all(room.x0 < box.x0 and box.x1 < room.x1 for box in boxes)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["best"]
     assert "Points of MSE against rate. AE: (-1, 0), (-0.5, 0.25). VAE, cal" in figure.alt
-    assert "Line best: from -1 at -1 to -0.5 at 1" in figure.alt
+    assert "Line best: -1 at -1, -0.5 at 1." in figure.alt
 
 
 def test_scatter_names_points_of_a_lines_name_with_the_line():
@@ -312,7 +312,7 @@ def test_loss_curves_write_the_last_values():
     figure = plots.loss_curves(HISTORY)
     legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert legend == ["training, last 233.1", "validation, last 301.8"]
-    assert "from 812.5 at 1 to 233.1 at 3" in figure.alt
+    assert "812.5 at 1, 400.2 at 2, 233.1 at 3" in figure.alt
 
 
 def test_loss_curves_draw_each_term_in_a_panel_of_its_own():
@@ -320,7 +320,7 @@ def test_loss_curves_draw_each_term_in_a_panel_of_its_own():
     figure = plots.loss_curves(history, "loss", "rate")
     assert [axes.get_ylabel() for axes in figure.axes] == ["loss per picture", "rate per picture"]
     assert [line.get_ydata().tolist() for line in figure.axes[1].lines] == [[1, 2, 4], [2, 3, 5]]
-    assert "Line plot of rate per picture against epoch. training, last 4: from 1" in figure.alt
+    assert "Line plot of rate per picture against epoch. training, last 4: 1 at 1" in figure.alt
 
 
 @pytest.mark.parametrize(

@@ -112,9 +112,9 @@ how_many_gaussians = Words(
     "How many Gaussians do the codes need?",
     answer=(
         "By the Fréchet distance from some 10 with one to some 6 with ten, and flat from there. "
-        "The nearest neighbours are right in about 0.75, 0.7, 0.65 and 0.6 of the cases: what single "
-        "faces look like still gains. So by the second measure more is better as long as each "
-        "Gaussian has codes enough, some hundred; thirty for 5,000 codes is about the end."
+        "The nearest neighbours are right in about 0.75, 0.7, 0.65 and 0.6 of the cases: what "
+        "single faces look like still gains. So by the second measure more is better as long as "
+        "each Gaussian has codes enough, some hundred; thirty for 5,000 codes is about the end."
     ),
     wrong={
         "The more, the better": "the Fréchet distance compares means and covariances, which one "

@@ -161,8 +161,8 @@ def clouds_over_prior(
         said.append(f"{name}: clouds {wide} wide on average.")
     figure.alt = (
         f"The clouds of {len(x)} faces in elements {elements[0]} and {elements[1]}, as ellipses of "
-        "two standard deviations over dashed circles of one and two standard deviations of N(0, I). "
-        "How wide a cloud is, is its standard deviation."
+        "two standard deviations over dashed circles of one and two standard deviations of N(0, I);"
+        " a cloud's width is one standard deviation."
         f" {' '.join(said)}"
     )
     return figure
