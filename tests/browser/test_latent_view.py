@@ -737,6 +737,22 @@ def test_a_plain_slider_beside_it_moves_it_and_follows_it(explorer, page):
     explorer.scroll_into_view_if_needed()
 
 
+def test_in_a_narrow_window_its_pictures_stay_in_sight(explorer, page):
+    """In JupyterLab, too, whose outputs would else be scrollers of their own."""
+    wide = page.viewport_size
+    page.set_viewport_size({"width": 820, "height": 700})
+    handle = slider(explorer, "element 11")
+    page.evaluate("e => e.scrollIntoView({block: 'end'})", handle.element_handle())
+    page.evaluate(TWO_FRAMES)
+    edited = explorer.locator("section").first.locator("canvas").nth(2).bounding_box()
+    scroller = page.locator(".jp-WindowedPanel-outer").bounding_box()
+    moved = handle.bounding_box()
+    page.set_viewport_size(wide)
+    explorer.scroll_into_view_if_needed()
+    assert scroller["y"] <= edited["y"] and edited["y"] + edited["height"] <= moved["y"]
+    assert moved["y"] + moved["height"] <= scroller["y"] + scroller["height"] + 1
+
+
 @pytest.mark.parametrize("theme", notebook.THEMES)
 def test_anyone_can_use_it(explorer, page, theme):
     notebook.set_theme(page, theme)
