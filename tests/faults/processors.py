@@ -1,6 +1,6 @@
 """Would the notebooks pass on another processor?
 
-    python -m tests.faults.processors [--as AVX2 SSE2] [02 07 …]
+    python -m tests.faults.processors [--as SSE2 …] [02 07 …]
 
 Each notebook runs from nothing with the arithmetic of older processors: libraries choose among
 several at run time, and can be told. Rounding differs in the seventh digit, training makes more of
@@ -76,12 +76,12 @@ def main() -> None:
     """Print the table; the exit status is 1 if it has any row."""
     asked = argparse.ArgumentParser()
     asked.add_argument("notebooks", nargs="*", default=[""], help="their numbers; all if none")
-    asked.add_argument("--as", dest="processors", nargs="+", default=list(PROCESSORS))
+    asked.add_argument("--as", dest="processors", action="append", choices=PROCESSORS)
     options = asked.parse_args()
     print(HEAD, flush=True)
     near = 0
     for path in chosen(options.notebooks):
-        for processor in options.processors:
+        for processor in options.processors or PROCESSORS:
             told = rows(path, processor)
             print("\n".join(told), flush=True)
             near += len(told)
