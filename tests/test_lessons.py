@@ -125,6 +125,7 @@ def test_a_sketch_far_off_and_none_at_all(capsys):
     far.lock([0.0] * 5)
     far.reveal([9] * 5, "Why.")
     none.reveal([9] * 3, "Why.")
+    assert far.children[1].measured == [9] * 5 and none.children[1].measured == []
     first, second = capsys.readouterr().out.splitlines()
     assert first == "Your line is off by 9 on average. It goes from 9 to 9. Why."
     assert second == "You locked in no prediction. It goes from 9 to 9. Why."

@@ -237,9 +237,9 @@ class Sketch(Question):
     def reveal(self, measured: Sequence[float], because: str) -> AltFigure:
         """Print how the line fares, draw the measured one over it, and return both as a figure."""
         lines = {"measured": [float(y) for y in measured]}
-        self._inputs.measured = lines["measured"]
         off, (low, high) = 0.0, self.range
-        if self.answer is not None:
+        if self.answer is not None:  # else it would stand where the question is still open
+            self._inputs.measured = lines["measured"]
             lines["your prediction"] = self.answer
             apart = [abs(a - b) for a, b in zip(self.answer, lines["measured"], strict=True)]
             off = sum(apart) / len(apart)
