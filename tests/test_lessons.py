@@ -117,7 +117,7 @@ def test_a_sketch_is_shown_beside_what_was_measured(capsys):
     assert pad.measured == [9, 7, 4, 3, 1]
     told = "Your line is off by 0.2 on average. That is close. It goes from 9 to 1. Why."
     assert capsys.readouterr().out.strip() == told
-    assert "your prediction: from 9 at 1 to 1 at 5" in figure.alt and "measured:" in figure.alt
+    assert "your prediction: 9 at 1, 7 at 2, 5 at 3, 3 at 4, 1 at 5." in figure.alt
 
 
 def test_a_sketch_far_off_and_none_at_all(capsys):
