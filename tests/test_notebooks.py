@@ -9,6 +9,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from course_lib.authoring.execute import states_claims_only
 from course_lib.lessons import MARKS, Claim
 
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
@@ -210,6 +211,13 @@ def claims_hold(notebook, path):
                     yield f"{name} shows {line}"
 
 
+def claims_folded(notebook, path):
+    """Fold the code of cells that state claims and nothing else."""
+    for name, cell in cells(notebook, "code"):
+        if states_claims_only(cell) != cell.metadata.get("jupyter", {}).get("source_hidden", False):
+            yield f"{name} states claims only or is folded, but not both: make notebook"
+
+
 RULES = [
     valid,
     run_in_order,
@@ -226,6 +234,7 @@ RULES = [
     one_link_onward,
     small,
     claims_hold,
+    claims_folded,
 ]
 by_name = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 
@@ -318,6 +327,8 @@ def spoil_size(notebook, path):
 STDERR = [NotebookNode(output_type="stream", name="stderr", text="Warning: careful")]
 RAISED = [new_output("error", ename="ValueError", evalue="no", traceback=[])]
 FALSE_CLAIM = [new_output("stream", text=f"✓ first\n{Claim('it is so', 3.0, '<', 2.0)}\n")]
+TRUE_CLAIM = [new_output("stream", text=f"{Claim('it is so', 1.0, '<', 2.0)}\n")]
+FOLDED = {"source_hidden": True}
 PATH_SHOWN = [new_output("stream", text="saved in /home/someone/faces.npy")]
 
 SPOILED = [
@@ -351,6 +362,8 @@ SPOILED = [
     (one_link_onward, lambda n, p: p.with_name("b.ipynb").unlink(), "no file"),
     (small, spoil_size, "2,000,000 bytes"),
     (claims_hold, lambda n, p: put(n, 1, outputs=FALSE_CLAIM), "✗ it is so [3 < 2]"),
+    (claims_folded, lambda n, p: put(n, 1, outputs=TRUE_CLAIM), "make notebook"),
+    (claims_folded, lambda n, p: n.cells[1].metadata.update(jupyter=FOLDED), "make notebook"),
 ]
 
 

@@ -16,6 +16,7 @@ from nbclient.output_widget import OutputWidget
 from nbformat import ValidationError
 
 from course_lib.files import written_beside
+from course_lib.lessons import MARKS
 
 _KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 # JupyterLab's slideshow, and nothing else, in letters for the last row: `jupyterlab-fonts`, which
@@ -79,7 +80,8 @@ def clean(notebook: nbformat.NotebookNode) -> None:
 
     Cell ids, tags, slide types and outputs stay. Warnings (the stream ``stderr``) and progress
     bars go. A live widget becomes its name, and its picture if it gives one: without a
-    kernel it would show an error. Its output's metadata then say ``"widget": true``.
+    kernel it would show an error. Its output's metadata then say ``"widget": true``. The code of a
+    cell that prints claims and nothing else is folded.
 
     Parameters
     ----------
@@ -108,6 +110,16 @@ def clean(notebook: nbformat.NotebookNode) -> None:
                 name, *_ = output.data.get("text/plain", "Widget").partition("(")
                 output.data["text/plain"] = f"{name} (run the notebook to use it)"
                 output.metadata["widget"] = True
+        if states_claims_only(cell):
+            cell.metadata["jupyter"] = {"source_hidden": True}
+
+
+def states_claims_only(cell: nbformat.NotebookNode) -> bool:
+    """Whether the lines of claims are all that a cell shows."""
+    if any(output.output_type != "stream" for output in cell.outputs):
+        return False
+    lines = "".join(output.text for output in cell.outputs).splitlines()
+    return bool(lines) and all(line.startswith(tuple(MARKS.values())) for line in lines)
 
 
 def is_progress_bar(output: nbformat.NotebookNode) -> bool:

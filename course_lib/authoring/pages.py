@@ -63,7 +63,9 @@ def page(path: Path) -> NotebookNode:
             for output in cell.outputs:
                 outputs += _shown(output, forms.get(cell.id), answers.get(cell.id))
             cell.outputs = outputs
+            folded = cell.metadata.get("jupyter", {}).get("source_hidden", False)
             tags = ["hide-cell"] * solution + ["remove-input"] * (cell.id in forms)
+            tags += ["hide-input"] * folded
             alts = [_alt(one) for one in outputs if "image/png" in one.get("data", {})]
             cell.metadata = {"tags": tags, "page": {"anchor": anchor(cell.id), "alts": alts}}
         elif solution:
