@@ -75,8 +75,9 @@ def test_grid_and_comparison_name_their_rows_in_picture_and_description():
     assert {"AE", "VAE, calibrated,\nN(0, I)"} <= {text.get_text() for text in figure.texts}
     titled = plots.grid(pictures(3), columns=2, rows=["AE", "GAN"], titles=["a", "b", "c"])
     assert titled.alt == "3 pictures in rows of 2: AE: a, b; GAN: c."
-    above = plots.grid(pictures(4), columns=2, rows=["AE", "GAN"], titles=["a", "b", "", ""])
+    above = plots.grid(pictures(4), columns=2, rows=["AE", "GAN"], titles=["a", "b"])
     assert above.alt == "4 pictures in rows of 2: AE: a, b; GAN."
+    assert [one.get_text() for one in above.texts].count("a") == 1
 
     columns = {"original": pictures(2), "copy": pictures(2)}
     figure = plots.comparison(columns, rows=["AE", "GAN"], numbers={"copy": [1, 2]})
@@ -166,7 +167,9 @@ def test_curve_tells_lines_apart_without_colour_and_describes_them():
         "#D55E00": ["VAE", "VAE, calibrated, N(0, I)", "VAE, σ² = 1.5", "VAE with mse + kl"],
         "#CC79A7": ["VAE, σ² = 1", "VAE σ² = 1, fitted"],
         "#009E73": ["GAN", "GAN, seed 2"],
-        "#000000": ["PCA, 64 components", "data"],
+        "#000000": ["PCA, 64 components", "data", "prior p(z)", "R(D)", "R(D) of a Gaussian"],
+        "#56B4E9": ["q(z|x)", "q, k = 5"],
+        "#332288": ["posterior p(z|x)", "true posterior"],
     }.items(),
 )
 def test_a_system_has_one_colour(system, names):
@@ -282,6 +285,18 @@ def test_scatter_takes_logarithms_of_either_axis(log, scales):
     assert figure.alt.count("(logarithmic)") == scales.count("log")
 
 
+def test_heatmaps_side_by_side_have_one_scale_and_their_names():
+    both = {"VAE": [[1, 2], [3, 4]], "AE": [[5, 6], [7, 8]]}
+    figure = plots.heatmap(both, ["a", "b"], ["x", "y"], "nats")
+    axes, bar = figure.axes
+    shown = axes.images[0].get_array()
+    assert np.ma.filled(shown, np.nan)[:, :2].tolist() == [[1, 2], [3, 4]]
+    assert np.isnan(np.ma.filled(shown, np.nan)[:, 2]).all()
+    assert np.ma.filled(shown, np.nan)[:, 3:].tolist() == [[5, 6], [7, 8]]
+    assert axes.get_title() == "VAE   |   AE" and bar.get_ylim() == (1, 8)
+    assert "highest 8.00 (row b; column y, AE)" in figure.alt
+
+
 def test_heatmap_writes_its_numbers_and_describes_them():
     matrix = [[0.5, -0.004, float("nan")], [1.25, 0.75, -2]]
     figure = plots.heatmap(matrix, ["AE", "VAE"], ["x", "y", 3], "importance", title="DCI")
@@ -330,7 +345,7 @@ def test_loss_curves_draw_each_term_in_a_panel_of_its_own():
         (lambda: plots.grid(pictures(2).movedim(1, -1)), r"\(2, 6, 5, 3\)"),
         (lambda: plots.grid(pictures(2)[:0]), r"\(0, 3, 6, 5\)"),
         (lambda: plots.grid(pictures(2).float()), "floats from .* plots.symmetric"),
-        (lambda: plots.grid(pictures(2), titles=["a"]), "1 titles for 2"),
+        (lambda: plots.grid(pictures(2), titles=["a"]), "1 titles for 2 pictures in 8 columns"),
         (lambda: plots.grid(pictures(2), columns=0), "columns=0"),
         (lambda: plots.comparison({}), "no columns"),
         (lambda: plots.comparison({"a": pictures(2), "b": pictures(3)}), "'b' has 3 .* 'a' has 2"),
@@ -361,6 +376,7 @@ def test_loss_curves_draw_each_term_in_a_panel_of_its_own():
             "Line 'l' is not made of .* as many xs as ys",
         ),
         (lambda: plots.heatmap([[1, 2]], ["a"], ["b"], "c"), r"\(1, 2\), 1 rows and 1 columns"),
+        (lambda: plots.heatmap({"a": [[1]], "b": [[1, 2]]}, "r", "c", "d"), r"\(1, 2\), 1 rows"),
         (lambda: plots.heatmap([[np.nan]], ["a"], ["b"], "c"), "no finite number"),
         (lambda: plots.heatmap([[1, np.inf]], ["a"], ["b", "c"], "c"), "infinite"),
         (lambda: plots.loss_curves({"epoch": [], "train_loss": []}), "train first"),

@@ -51,6 +51,7 @@ def point_and_cloud(
         axes.set_xlim(reach)
         axes.axvspan(-3, 3, color="grey", alpha=0.15, linewidth=0)  # the prior's draws
         axes.tick_params(labelsize=FONT_SIZE)
+        axes.set_xlabel("latent element z", fontsize=FONT_SIZE, labelpad=1)
         axes.plot(mean, torch.zeros(len(mean)), "|", color="grey", markersize=14, clip_on=False)
         if name == "AE":
             codes = mu[None]
@@ -105,9 +106,10 @@ def clouds_figure(sigma: float, face: float, vae: FullyConnectedVAE, x: Tensor) 
     codes, face = vae.encode(x).mean[:, 0], round(face)
     met, error = coverage(codes, sigma), draws_error(vae, x, sigma)
     figure = AltFigure(figsize=(6.8, 3.7), dpi=DPI, alt="")
-    axes = figure.add_axes((0.03, 0.42, 0.94, 0.48), xlim=(-4, 4), ylim=(0, 1.1), yticks=[])
+    axes = figure.add_axes((0.03, 0.44, 0.94, 0.46), xlim=(-4, 4), ylim=(0, 1.1), yticks=[])
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.plot(LINE, _bump(torch.tensor(0.0), 1.0), color="black", linestyle="--")
+    axes.set_xlabel("latent element z", fontsize=FONT_SIZE, labelpad=1)
+    axes.plot(LINE, _bump(torch.tensor(0.0), 1.0), color=colour("prior"), linestyle="--")
     for number, code in enumerate(codes):
         ink = FREE[number % len(FREE)]
         axes.fill_between(LINE, _bump(code, sigma), color=ink, linewidth=0,

@@ -4,7 +4,6 @@ The water stands at θ = βσ². What is above it gets a latent; see `theory`.
 """
 
 from collections.abc import Mapping
-from itertools import cycle
 from math import ceil, floor, log10
 from typing import Any, Literal
 
@@ -16,14 +15,13 @@ from torch import Tensor
 from course_lib import theory
 from course_lib.explorers.figure_explorer import FigureExplorer, Slider
 from course_lib.plots.figure import DPI, AltFigure, as_pictures, strip
-from course_lib.plots.palette import COLOURS, MARKERS
+from course_lib.plots.palette import SKY, colour, styles
 
 MOST = 64  # eigenvalues that are drawn; more would be thinner than a pixel or two
-BLUE, ORANGE, WATER, GREY = COLOURS[0], COLOURS[1], COLOURS[5], "#888888"
+WATER, GREY = SKY, "#888888"
 Corner = Literal["upper right", "lower left"]
-HATCHED = {"color": "white", "edgecolor": ORANGE, "hatch": "////"}
+HATCHED = {"color": "white", "edgecolor": colour("VAE"), "hatch": "////"}
 LEAST_RATE = 0.1  # nats, of the rate-distortion plot: a tenth of a nat is next to nothing
-POINTS = (ORANGE, BLUE, *COLOURS[2:])
 WIDTH, HEIGHT, SIDE, GAP = 710, 420, 64, 6  # pixels: the figure; its small pictures, between them
 
 
@@ -128,7 +126,7 @@ def waterline_figure(
         f"squared error {found.squared_error:.4g}"
     )
     figure.text(0.5, 0.955, title, ha="center", fontsize=11)
-    here = {"this linear VAE": (found.squared_error.item(), found.rate.item())}
+    here = {"VAE, as set here": (found.squared_error.item(), found.rate.item())}
     _draw_water(figure.add_axes((0.1, 0.365, 0.415, 0.565)), spectrum, latent_dim, level)
     _draw_curve(figure.add_axes((0.605, 0.365, 0.38, 0.565)), spectrum, {**here, **observed})
     _draw_directions(figure, pca, image_shape, found.squared_norms)
@@ -164,7 +162,7 @@ def _draw_water(axes: Axes, spectrum: Tensor, latent_dim: int, level: float) -> 
     number = torch.arange(1, len(spectrum) + 1)
     above = spectrum > level
     kinds: dict[str, tuple[Tensor, dict[str, Any]]] = {
-        "active": (above & (number <= latent_dim), {"color": BLUE}),
+        "active": (above & (number <= latent_dim), {"color": colour("VAE")}),
         "no latent left for it": (above & (number > latent_dim), HATCHED),
         "drowned": (~above, {"color": GREY}),
     }
@@ -187,14 +185,14 @@ def _draw_curve(axes: Axes, spectrum: Tensor, points: Mapping[str, tuple[float, 
     least = max(spectrum[MOST:].sum().item(), total / 1000)
     distortion = torch.logspace(log10(least), log10(total), 400, dtype=torch.float64)
     rate = theory.rate_distortion(spectrum, distortion).rate
-    axes.plot(distortion, rate, color="black", linewidth=1, label="R(D) of a Gaussian")
+    axes.plot(distortion, rate, color=colour("R(D)"), linewidth=1, label="R(D) of a Gaussian")
     low, high, lowest, highest = 0.9 * least, 1.1 * total, LEAST_RATE, 2 * rate.max().item()
-    styles = zip(cycle(POINTS), cycle(MARKERS), strict=False)
-    for (name, place), (colour, marker) in zip(points.items(), styles, strict=False):
-        error, nats = place
+    looks = styles(points)
+    for name, (error, nats) in points.items():
+        shade, marker, _ = looks[name]
         # What is off the map lies on its edge.
         within = min(max(error, low), high), min(max(nats, lowest), highest)
-        axes.plot(*within, marker, color=colour, label=name, clip_on=False)
+        axes.plot(*within, marker, color=shade, label=name, clip_on=False)
     axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(lowest, highest))
     _finish(axes, "squared error D", "rate R in nats", legend="lower left")
     axes.set_xticks(*_decades(low, high, (1, 3)))

@@ -14,7 +14,7 @@ from torch.distributions import Normal
 
 from course_lib.explorers.figure_explorer import FigureExplorer, Slider
 from course_lib.plots.figure import DPI, AltFigure
-from course_lib.plots.palette import COLOURS, DASHES
+from course_lib.plots.palette import styles
 
 # For μ in ±3 and σ from 0.05 to 3, sums over this grid are integrals to nine decimals.
 GRID = torch.linspace(-30, 30, 12_001, dtype=torch.float64)
@@ -158,10 +158,12 @@ def densities(lines: Mapping[str, Tensor], z: Tensor = GRID, *, title: str, alt:
     z = z[shown]
     figure = AltFigure(figsize=(6.4, 3.2), dpi=DPI, alt=alt)
     axes = figure.add_axes((0.09, 0.16, 0.89, 0.73))
-    for (name, density), colour, dashes in zip(lines.items(), COLOURS, DASHES, strict=False):
+    looks = styles(lines)
+    for name, density in lines.items():
+        colour, _, dashes = looks[name]
         axes.plot(z, density[shown], color=colour, linestyle=dashes, label=name)
-    first = next(iter(lines.values()))
-    axes.fill_between(z, first[shown], color=COLOURS[0], alpha=0.2, linewidth=0)
+    first = next(iter(lines))
+    axes.fill_between(z, lines[first][shown], color=looks[first][0], alpha=0.2, linewidth=0)
     # The same scale for all but the sharpest densities, so that a change of width is seen.
     highest = max(density.max().item() for density in lines.values())
     axes.set(xlabel="z", ylabel="density", title=title, xlim=z[[0, -1]].tolist())

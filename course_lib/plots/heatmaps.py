@@ -1,6 +1,6 @@
 """A matrix as coloured cells."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil, floor, log10
 from typing import Any
 
@@ -15,7 +15,7 @@ DESCRIBED = 30  # cells, above which a description gives only the extremes
 
 
 def heatmap(
-    matrix: ArrayLike,
+    matrix: ArrayLike | Mapping[str, ArrayLike],
     rows: Sequence[str | float],
     columns: Sequence[str | float],
     label: str,
@@ -27,8 +27,9 @@ def heatmap(
 
     Parameters
     ----------
-    matrix : (n, m) numbers
-        A cell that holds NaN stays empty.
+    matrix : (n, m) numbers, or a mapping from name to such
+        Several stand side by side in one scale, and their columns have their names beside their
+        own. A cell that holds NaN stays empty.
     rows, columns : n and m names
     label : str
         What the numbers are, with their unit; beside the colour bar.
@@ -41,12 +42,13 @@ def heatmap(
     ValueError
         If the names are not as many as rows and columns, or no number is there.
     """
-    matrix, rows, columns = array(matrix), [*map(str, rows)], [*map(str, columns)]
-    if matrix.shape != (len(rows), len(columns)):
-        raise ValueError(
-            f"heatmap got a matrix of shape {matrix.shape}, {len(rows)} rows and {len(columns)} "
-            "columns, but each row and column needs one name."
-        )
+    rows, columns = [*map(str, rows)], [*map(str, columns)]
+    several = matrix if isinstance(matrix, Mapping) else {"": matrix}
+    matrices = {name: _named(one, rows, columns) for name, one in several.items()}
+    if len(matrices) > 1:
+        title = title or "   |   ".join(matrices)
+        columns = _columns_of_all([*matrices], columns)
+    matrix = _side_by_side([*matrices.values()])
     if not np.isfinite(matrix).any() or np.isinf(matrix).any():
         raise ValueError("heatmap got no finite number, or an infinite one: pass finite numbers.")
     widest = WIDEST / len(columns)
@@ -95,6 +97,31 @@ def heatmap(
             colour = "white" if dark else "black"
             axes.text(column, row, text, ha="center", va="center", fontsize=SMALL, color=colour)
     return figure
+
+
+def _named(matrix: ArrayLike, rows: list[str], columns: list[str]) -> np.ndarray:
+    """A matrix that has a name for each row and column."""
+    matrix = array(matrix)
+    if matrix.shape != (len(rows), len(columns)):
+        raise ValueError(
+            f"heatmap got a matrix of shape {matrix.shape}, {len(rows)} rows and {len(columns)} "
+            "columns, but each row and column needs one name."
+        )
+    return matrix
+
+
+def _side_by_side(matrices: Sequence[np.ndarray]) -> np.ndarray:
+    """All as one matrix, an empty column between two."""
+    first, *others = matrices
+    parts = [first]
+    for other in others:
+        parts += [np.full((len(first), 1), np.nan), other]
+    return np.concatenate(parts, axis=1)
+
+
+def _columns_of_all(names: Sequence[str], columns: list[str]) -> list[str]:
+    first, *others = ([f"{column}, {name}" for column in columns] for name in names)
+    return first + [column for other in others for column in ["", *other]]
 
 
 def _longest(texts: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""The course's colours: a system has the same one in every figure."""
+"""The course's colours: a system, or a density, has the same one in every figure."""
 
 import re
 from collections.abc import Iterable
@@ -10,23 +10,29 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS, DASHES = ("o", "s", "^", "D", "v", "P", "X"), ("-", "--", "-.", ":")
 
 BLUE, VERMILION, GREEN, PINK, ORANGE, SKY, BLACK = COLOURS
-SYSTEMS = {  # the first that a name begins with, commas aside
+# Two of Tol's colours (2021) are added, which stay apart from all others.
+WINE, INDIGO = "#882255", "#332288"
+FIXED = {  # the first that a name begins with, commas aside
     "VAE σ² = 1": PINK,
     "VAE": VERMILION,
     "AE": BLUE,
     "GAN": GREEN,
     "PCA": BLACK,
     "data": BLACK,
+    "q": SKY,
+    "posterior": INDIGO,
+    "true posterior": INDIGO,
+    "prior": BLACK,
+    "R(D)": BLACK,
 }
-# Two of Tol's colours (2021) are added, which stay apart from all others.
-FREE = ("#882255", SKY, ORANGE, "#332288")
+FREE = (WINE, SKY, ORANGE, INDIGO)
 
 
 def colour(name: str) -> str:
-    """The colour of a system, found by what its name begins with: ``"VAE, calibrated"``.
+    """The colour of a system or density, found by what its name begins with: ``"VAE, fitted"``.
 
-    A figure draws the first name that is no system's in the colour that this gives to all of
-    them, the next one in the next that no system uses.
+    A figure draws the first other name in the colour that this gives to all of them, the next one
+    in the next that no system has.
     """
     return styles([name])[name][0]
 
@@ -35,12 +41,10 @@ def styles(names: Iterable[str]) -> dict[str, tuple[str, str, str]]:
     """Colour, marker and dashes of everything that a figure names."""
     free = cycle(FREE)
     looks = zip(names, cycle(MARKERS), cycle(DASHES), strict=False)
-    return {
-        name: (_of_a_system(name) or next(free), marker, dashes) for name, marker, dashes in looks
-    }
+    return {name: (_fixed(name) or next(free), marker, dashes) for name, marker, dashes in looks}
 
 
-def _of_a_system(name: str) -> str | None:
+def _fixed(name: str) -> str | None:
     plain = name.replace(",", "")
-    fits = (c for system, c in SYSTEMS.items() if re.match(rf"{system}(?!\w|\.\d)", plain))
+    fits = (c for start, c in FIXED.items() if re.match(rf"{re.escape(start)}(?!\w|\.\d)", plain))
     return next(fits, None)

@@ -116,8 +116,8 @@ def grid(
         Pictures per row.
     rows : a text for each row, optional
         Printed at the left of the rows.
-    titles : n texts or numbers, optional
-        Printed above the pictures.
+    titles : n texts or numbers, or one for each column; optional
+        Printed above the pictures, or once above the columns.
     title, alt : str, optional
         `alt` replaces the generated description.
 
@@ -131,8 +131,13 @@ def grid(
     if columns < 1:
         raise ValueError(f"grid got columns={columns}, but a row needs at least 1 picture.")
     above = [_text(entry) for entry in titles] if titles is not None else [""] * n
+    if len(above) == columns < n:
+        above += [""] * (n - columns)
     if len(above) != n:
-        raise ValueError(f"grid got {len(above)} titles for {n} pictures: pass one for each.")
+        raise ValueError(
+            f"grid got {len(above)} titles for {n} pictures in {columns} columns: pass one for "
+            "each picture, or one for each column."
+        )
     columns = min(columns, n)
     starts = range(0, n, columns)
     names = _row_names("grid", rows, len(starts))
