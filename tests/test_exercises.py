@@ -56,13 +56,17 @@ def test_the_solution_is_right(exercise, capsys):
 @by_exercise
 def test_each_wrong_answer_gets_its_own_message(exercise, capsys):
     messages = wrong_answers(exercise)
-    assert isinstance(exercise, Words) or len(messages) >= 2
     assert len(set(messages.values())) == len(messages)
     for answer, message in messages.items():
         exercise.check(answer)
         expected = wrapped(f"{ON_THE_WAY} {exercise.name}: {message}")
         assert capsys.readouterr().out == f"{expected}\n"
     assert not record.entry("exercises", exercise.name).get("solved")
+
+
+@by_exercise
+def test_it_knows_two_wrong_answers_or_more(exercise):
+    assert len(exercise.wrong) >= 2
 
 
 @by_exercise
@@ -82,7 +86,9 @@ def test_each_notebook_shows_its_exercises_untouched(name):
     shown = "".join(out.get("text", "") for cell in cells for out in cell.get("outputs", []))
     assert 3 <= len(BY_NOTEBOOK[name]) <= 6
     for exercise in BY_NOTEBOOK[name]:
-        assert f"{UNTOUCHED} {exercise.name}: not attempted yet.\n" in shown
+        within = getattr(exercise, "within", 0)
+        near = f"; what is within {100 * within:g} % counts" if within else ""
+        assert f"{UNTOUCHED} {exercise.name}: not attempted yet{near}.\n" in shown
 
 
 # The kinds, on small examples of their own.
@@ -176,11 +182,11 @@ def test_a_bug_left_alone_is_no_attempt(capsys):
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (None, "○ count: not attempted yet."),
+        (None, "○ count: not attempted yet; what is within 2 % counts."),
         (99.0, "● count: right: 100 pixels."),
         (50, "◐ count: That is half."),
-        (700, "◐ count: not yet: 700 is too large."),
-        (3, "◐ count: not yet: 3 is too small."),
+        (700, "◐ count: not yet: 700 is too large; what is within 2 % counts."),
+        (3, "◐ count: not yet: 3 is too small; what is within 2 % counts."),
         ("many", "◐ count: a number is asked for, not 'many'."),
         (torch.ones(2), "◐ count: a number is asked for, not tensor([1., 1.])."),
     ],

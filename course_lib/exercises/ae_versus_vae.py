@@ -119,6 +119,8 @@ how_many_gaussians = Words(
     wrong={
         "The more, the better": "the Fréchet distance compares means and covariances, which one "
         "Gaussian has right already; the nearest neighbours say how much is left to gain.",
+        "One is enough, the Fréchet distance hardly falls": "it still falls from some 10 to 6, and "
+        "it cannot see more than means and covariances; the nearest neighbours can.",
     },
     hints=[
         "Draw both measures against the number of components, on the same thousand test faces.",

@@ -124,6 +124,8 @@ stages = Words(
     wrong={
         "nothing, it works as it stands": "it runs, but draws codes from a posterior that nobody "
         "trained, and learns the density of those.",
+        "the autoencoder must be trained anew": "its codes are all that the second stage sees; "
+        "only where they come from is another line.",
     },
     hints=["Look at `descendants.second_stage`: where does its z come from?"],
 )
@@ -138,6 +140,8 @@ measures = Words(
     wrong={
         "the Fréchet distance is better, papers use it": "they use it with features of a large "
         "network, and because it is cheap; means and covariances are all it sees there too.",
+        "the nearest neighbour is right, the other wrong": "both are right about what they ask: "
+        "one compares means and covariances, the other single faces.",
     },
     hints=["What does a Fréchet distance know of a set of pictures? Two things."],
 )

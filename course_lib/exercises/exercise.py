@@ -68,7 +68,7 @@ class Exercise:
             A function, a number, or a sentence, as the exercise asks; an untouched stub too.
         """
         if self._untouched(answer):
-            print(f"{UNTOUCHED} {self.name}: not attempted yet.")
+            print(f"{UNTOUCHED} {self.name}: not attempted yet{self._tolerance()}.")
             return
         solved, message, trace = self._judge(answer)
         kept = record.entry("exercises", self.name)
@@ -103,6 +103,10 @@ class Exercise:
 
     def _untouched(self, answer) -> bool:
         raise NotImplementedError
+
+    def _tolerance(self) -> str:
+        """How near is right, to be told with the task; nothing where it is exact."""
+        return ""
 
     def _judge(self, answer) -> tuple[bool, str, str]:
         """Whether it is right, what to say, and a trace that tells this answer from others."""
@@ -256,7 +260,10 @@ class Number(Exercise):
             if self._near(given, number):
                 return False, message
         direction = "too large" if given > right else "too small"
-        return False, f"not yet: {given:g} is {direction}."
+        return False, f"not yet: {given:g} is {direction}{self._tolerance()}."
+
+    def _tolerance(self) -> str:
+        return f"; what is within {100 * self.within:g} % counts" if self.within else ""
 
     def value(self) -> float:
         """The right number."""

@@ -198,6 +198,8 @@ warm_up = Words(
     wrong={
         "Warm-up keeps all 32 elements": "only if the objective wants them at its end, where β is "
         "1 again: what does not earn its price then goes.",
+        "Warm-up helps, its loss is lower": "by a nat in thousands, which another seed can turn "
+        "round; say how large a difference is before you say what it shows.",
     },
     hints=[
         "Compare the two losses, and `evaluation.active_units(model, x).sum()`.",
