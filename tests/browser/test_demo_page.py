@@ -420,6 +420,13 @@ def test_a_plain_explorer_is_sliders_pictures_and_a_map(page, tmp_path):
     assert names == ["face", "shift all", "element 0", "element 2"]
     buttons = " ".join(one.inner_text() for one in element.get_by_role("button").all())
     assert "Draw" not in buttons and "Tour" not in buttons and "Reset" in buttons
+    element.get_by_text("Add a slider").click()
+    entries = element.get_by_role("listbox", name="Elements", exact=True).get_by_role("option")
+    assert entries.all_inner_texts() == [f"element {number}" for number in range(5)]
+    assert not element.get_by_role("combobox").is_visible(), "they have one order"
+    title = element.locator("label", has_text="element 2").get_attribute("title")
+    assert title == "element 2", "nor is it told that codes vary"
+    element.get_by_text("Add a slider").click()
     before = element.locator(".course-map").get_attribute("aria-label")
     slider(element, "element 2").press("End")
     page.wait_for_timeout(700)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
+from playwright.sync_api import expect
 
 from course_lib.transforms import face_transform, to_image
 from tests.browser import notebook
@@ -605,6 +606,66 @@ def test_elements_are_searched_ranked_and_added(explorer, page):
     search.press("Enter")
     assert "At most 12 sliders" in explorer.get_by_role("alert").first.inner_text()
     explorer.get_by_text("Add a slider").first.press("Enter")
+
+
+def test_the_list_says_what_each_element_costs_this_face(explorer, page):
+    def costs(face: int) -> list[str]:
+        """Of each element, the dearest first."""
+        return notebook.in_kernel(
+            page,
+            f"q = vae.encode(transform(images[{face}:{face + 1}]))\n"
+            "rate = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0))[0]\n"
+            "for e in rate.argsort(descending=True).tolist():\n"
+            "    says = f'{rate[e]:.2f} nats' if rate[e] > 0.01 else 'silent'\n"
+            "    print(f'element {e}, {says} \u2194')",
+        ).splitlines()
+
+    def told() -> list[str]:
+        """The same, as the list says it."""
+        return [text[: text.index("\u2194") + 1] for text in options.all_text_contents()[:32]]
+
+    unfold = explorer.get_by_text("Add a slider").first
+    unfold.press("Enter")
+    order = explorer.get_by_role("combobox", name="Order of the elements")
+    which = explorer.get_by_label("Sliders set all models; names of")
+    options = explorer.locator(".course-elements select[size] option")  # folded, it has no role
+    explorer.get_by_role("searchbox", name="Search elements").fill("")
+    which.select_option("AE")
+    assert order.locator("[value=rate]").count() == 0, "an autoencoder's code costs nothing"
+    which.select_option("VAE")
+    order.select_option(label="by this face's rate")
+    assert told() == costs(0) and costs(0)[-1].endswith("silent \u2194")
+
+    slider(explorer, "face").press("ArrowRight")
+    wait_for_state(page, image=1)
+    explorer.locator(".course-waiting").first.wait_for(state="detached")
+    assert told() == costs(1) != costs(0)
+    options.first.evaluate("e => { e.kept = true; }")
+    slider(explorer, "element 3").press("PageUp")
+    page.evaluate(TWO_FRAMES)
+    assert options.first.evaluate("e => e.kept"), "an edit leaves the face, and the list alone"
+
+    draw = explorer.get_by_role("button", name="Draw from N(0, I)")
+    draw.click()
+    expect(explorer.locator(".course-elements [role=status]")).to_have_text(
+        "This code was drawn, and only a face has a rate."
+    )
+    assert options.nth(7).inner_text().startswith("element 7 \u2194 ")
+    explorer.get_by_role("button", name="Back to the face").click()
+    page.evaluate(TWO_FRAMES)
+    assert told() == costs(1)
+
+    unfold.press("Enter")
+    slider(explorer, "face").press("Home")
+    wait_for_state(page, image=0)
+    page.wait_for_timeout(300)
+    assert told() == costs(1), "what nobody sees is not made again"
+    unfold.press("Enter")
+    expect(options.first).to_have_text(re.compile(f"^{costs(0)[0]}"))
+    assert told() == costs(0)
+    which.select_option("AE")
+    assert order.input_value() == "index"
+    unfold.press("Enter")
 
 
 def test_a_search_that_finds_nothing_says_so(explorer, page):

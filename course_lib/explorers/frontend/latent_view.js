@@ -47,6 +47,12 @@ export function latentView(el, source) {
   let complete = false; // with all its pictures
   const tensorOf = (m) => (key) => source.tensors.get(`${m}/${key}`);
   const atlases = () => setup.models.map((_, m) => source.facts?.[m].atlas ?? null);
+  /** A model's posterior of the face on screen, mean and spread, or null. */
+  function posterior(m) {
+    const face = `base/image/${choice.image}`;
+    const spread = choice.origin === "image" && tensorOf(m)(`${face}/spread`);
+    return spread ? [tensorOf(m)(`${face}/code`), spread] : null;
+  }
 
   // Changes by hand
 
@@ -123,7 +129,8 @@ export function latentView(el, source) {
     setup, choice, mapped: atlases().some(Boolean),
   }));
   const list = elementList({
-    count: setup.elements, models: setup.models, atlases, plain: setup.plain,
+    count: setup.elements, models: setup.models, atlases, posteriors: setup.posteriors, posterior,
+    plain: setup.plain,
     add: (key) => sliders.add(key),
     changed: () => {
       sliders.name();
@@ -281,14 +288,13 @@ export function latentView(el, source) {
     row.place = null;
     if (!here) return;
     row.note.textContent = layers ? "" : "(decoded by the kernel: this decoder cannot run here)";
-    const face = choice.origin === "image" ? `base/image/${choice.image}` : null;
-    const mean = face && tensor(`${face}/code`);
-    const spread = face && tensor(`${face}/spread`);
-    row.words.code(tensor(`${baseOf(choice)}/code`), code, spread && [mean, spread]);
-    if (atlas) showPlace(row, atlas, tensor, code, spread);
+    const cloud = posterior(row.m);
+    row.words.code(tensor(`${baseOf(choice)}/code`), code, cloud);
+    if (atlas) showPlace(row, atlas, tensor, code, cloud?.[1]);
     if (row.cloud) showCloud(row, layers, tensor);
     if (row.m === list.model()) {
-      sliders.paint(code, mean, spread, atlas && !setup.plain ? tensor("atlas/codes") : null);
+      sliders.paint(code, cloud, list.atlas() && tensor("atlas/codes"));
+      list.follow();
     }
   }
 

@@ -17,11 +17,14 @@ export function costs(mean, spread) {
   return `this face's rate ${total.toFixed(1)} nats, on ${spent} of ${each.length} elements`;
 }
 
-/** In words: one element of one face. */
+/** In words: what one element costs. */
+export const rateWords = (rate) => (rate > SILENT ? `${rate.toFixed(2)} nats` : "silent");
+
+/** The same with the cloud's width. */
 function elementCost(mean, spread) {
   const [rate] = rates([mean], [spread]);
-  if (rate <= SILENT) return "silent for this face: q(z|x) is the prior";
-  return `\u00b1\u00a0${spread.toPrecision(2)}, ${rate.toFixed(2)} nats`;
+  return rate > SILENT ? `\u00b1\u00a0${spread.toPrecision(2)}, ${rateWords(rate)}`
+    : `${rateWords(rate)} for this face: q(z|x) is the prior`;
 }
 
 /** An element's cloud behind its slider: the mean, and a deviation to either side. */

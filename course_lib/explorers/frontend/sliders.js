@@ -99,9 +99,10 @@ export function codeSliders({ setup, choice, change, settle, say, atlas, emptied
     }
   }
 
-  /** Show the numbers of a code; of a face's posterior, its mean and spread too; behind them the
-   * codes of the training faces, where there are any. */
-  function paint(code, mean, spread, codes) {
+  /** Show the numbers of a code; of a face's posterior, its mean and spread too, or null; behind
+   * them the codes of the training faces, where there are any. */
+  function paint(code, cloud, codes) {
+    const [mean, spread] = cloud ?? [];
     const along = new Map(choice().directions);
     for (const [key, row] of rows) {
       row.show(isDirection(key) ? along.get(key) : code[key]);
