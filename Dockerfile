@@ -1,5 +1,6 @@
 # One image from which Binder, Codespaces and JupyterHub start: the course without a GPU, its faces
-# drawn. Students' work on a hub lies in their homes (course_lib/authoring/hub).
+# drawn and the homework's model trained, by running notebook 02 once. Students' work on a hub lies in
+# their homes (course_lib/authoring/hub).
 FROM python:3.12-slim
 ARG NB_USER=jovyan
 ARG NB_UID=1000
@@ -10,7 +11,7 @@ COPY . ${COURSE}
 WORKDIR ${COURSE}
 RUN python -m pip install --no-cache-dir -c constraints.txt uv \
     && uv pip install --system --no-cache --torch-backend=cpu -c constraints.txt -e ".[hub]" \
-    && python -c "from course_lib import datasets; datasets.load('faces')" \
+    && jupyter execute --timeout=1800 notebooks/02_autoencoder.ipynb \
     && chown -R ${NB_USER} ${COURSE}
 USER ${NB_USER}
 RUN python -m course_lib copies

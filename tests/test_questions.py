@@ -117,7 +117,7 @@ def frechet():
 
 
 def strangers():
-    text = output("06", "AUROC: 0.5 is a coin toss.")
+    text = output("06", "AUROC, mean of three seeds: 0.5 is a coin toss.")
     return [
         float(re.search(rf"{re.escape(row)}: ([\d.]+),", text)[1])
         for row in ("VAE, rate", "VAE, |rate − usual|")

@@ -27,7 +27,7 @@ _SLIDESHOW = {
             "--jp-code-font-size": "19px",
             "--jp-content-font-size1": "20px",
         },
-        ".jp-RenderedImage img:is(.jp-Deck *)": {"max-height": "45vh", "width": "auto"},
+        ".jp-RenderedImage img:is(.jp-Deck *)": {"max-height": "42vh", "width": "auto"},
     }
 }
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from course_lib.plots.figure import DPI, LETTER, SMALL, AltFigure, array, wrapped
+from course_lib.plots.figure import DPI, LETTER, SMALL, AltFigure, array, number, wrapped
 
 NUMBERS = 200  # cells, above which numbers would be a carpet
 WIDEST = 8.0  # inches of cells
@@ -34,8 +34,8 @@ def heatmap(
     label : str
         What the numbers are, with their unit; beside the colour bar.
     title, alt : str, optional
-        `alt` replaces the generated description, which gives the extremes and, of up to 30
-        cells, all numbers.
+        `alt` replaces the generated description, which gives the extremes and, of a single
+        matrix with up to 30 cells, all numbers.
 
     Raises
     ------
@@ -45,9 +45,10 @@ def heatmap(
     rows, columns = [*map(str, rows)], [*map(str, columns)]
     several = matrix if isinstance(matrix, Mapping) else {"": matrix}
     matrices = {name: _named(one, rows, columns) for name, one in several.items()}
+    own = columns
     if len(matrices) > 1:
         title = title or "   |   ".join(matrices)
-        columns = _columns_of_all([*matrices], columns)
+        columns = _columns_of_all([*matrices], own)
     matrix = _side_by_side([*matrices.values()])
     if not np.isfinite(matrix).any() or np.isinf(matrix).any():
         raise ValueError("heatmap got no finite number, or an infinite one: pass finite numbers.")
@@ -70,11 +71,16 @@ def heatmap(
     if not fits:  # names at 45 degrees take as much below as to the left
         foot = 0.055 * _longest(columns)
         margin = max(margin, 0.055 * len(columns[0]))
+    described = (
+        _describe_all(matrices, own, label)
+        if len(matrices) > 1
+        else _describe(matrix, texts, rows, columns, label)
+    )
     figure = AltFigure(
         figsize=(width * len(columns) + margin + 1.2, height * len(rows) + foot + 0.6),
         dpi=DPI,
         layout="constrained",
-        alt=alt or (f"{title}. " if title else "") + _describe(matrix, texts, rows, columns, label),
+        alt=alt or (f"{title}. " if title else "") + described,
     )
     axes = figure.subplots()
     image = axes.imshow(matrix, cmap="viridis", aspect="auto", interpolation="nearest")
@@ -142,6 +148,13 @@ def _texts(matrix: np.ndarray, digits: int) -> np.ndarray:
         return f"{round(value, decimal) + 0:.{decimal}f}"  # + 0 makes 0.00 of -0.00
 
     return np.vectorize(text, otypes=[object])(matrix)
+
+
+def _describe_all(matrices: Mapping[str, np.ndarray], columns: list[str], label: str) -> str:
+    told = (
+        f"{n}, from {number(np.nanmin(m))} to {number(np.nanmax(m))}" for n, m in matrices.items()
+    )
+    return f"Heat maps of {label}, {'; '.join(told)}. Columns: {'; '.join(columns)}."
 
 
 def _describe(

@@ -1,11 +1,17 @@
 """The slideshow in JupyterLab: readable from the last row, nothing cut off."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from tests.browser.test_lab import SECOND, TWO_FRAMES
 
 pytestmark = pytest.mark.browser
 
+# One with explorers, and two with the highest slides; with SLIDESHOWS=all every notebook is shown.
+SHOWN = "*" if os.environ.get("SLIDESHOWS") == "all" else "0[379]"
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob(f"{SHOWN}_*.ipynb"))
 SMALLEST = 18  # pixels
 OPEN = "() => window.jupyterapp?.shell.currentWidget?.content?.widgets?.length"
 START = "() => void jupyterapp.commands.execute('deck:start')"
@@ -13,6 +19,9 @@ DOWN_OR_ON = """async () => {
     const {content} = jupyterapp.shell.currentWidget;
     const before = content.activeCellIndex;
     await jupyterapp.commands.execute('deck:go', {direction: 'down', alternate: 'forward'});
+    for (let wait = 0; wait < 40 && content.activeCellIndex === before; wait++) {
+        await new Promise(done => setTimeout(done, 50)); // a busy machine is late; the end stays
+    }
     return content.activeCellIndex !== before;
 }"""
 # A slide as it stands: its letters, and by how much it is too high for the screen.
@@ -36,8 +45,11 @@ def page(browser):
     context.close()
 
 
-def test_notebook_3_is_readable_from_the_last_row_and_fits(lab, page):
-    address = f"{lab['url']}lab/workspaces/show/tree/notebooks/03_edit_the_latent.ipynb"
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_readable_from_the_last_row_and_fits(notebook, lab, page):
+    # Each in a workspace of its own, or the ones before would be opened with it.
+    workspace = f"{lab['url']}lab/workspaces/{notebook.stem}"
+    address = f"{workspace}/tree/notebooks/{notebook.name}"
     page.goto(f"{address}?token={lab['token']}")
     page.wait_for_function(OPEN, timeout=120 * SECOND)
     page.evaluate(START)
@@ -46,7 +58,7 @@ def test_notebook_3_is_readable_from_the_last_row_and_fits(lab, page):
     while not found or page.evaluate(DOWN_OR_ON):
         page.evaluate(TWO_FRAMES)
         found.append(page.evaluate(SLIDE))
-    assert len(found) > 30
-    assert sum(map(bool, (one["letters"] for one in found))) > 30  # and not found for want of words
+    assert len(found) > 20
+    assert sum(map(bool, (one["letters"] for one in found))) > 20  # and not found for want of words
     assert [one for one in found if min(one["letters"], default=SMALLEST) < SMALLEST] == []
     assert [one for one in found if not 0 <= one["down"] <= 1] == []
