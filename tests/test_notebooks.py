@@ -386,3 +386,10 @@ def test_a_spoiled_notebook_breaks_the_rule(good, rule, spoil, message):
 
 def test_every_rule_has_been_broken():
     assert {case[0] for case in SPOILED} == set(RULES)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_latent_explorer_has_the_name_by_which_its_python_calls_it(path):
+    for name, cell in cells(nbformat.read(path, as_version=4), "code"):
+        shown = re.findall(r"^(.*)\bLatentExplorer\(", cell.source, re.MULTILINE)
+        assert all(before == "explorer = " for before in shown), name

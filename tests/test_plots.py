@@ -293,9 +293,10 @@ def test_heatmaps_side_by_side_have_one_scale_and_their_names():
     assert np.ma.filled(shown, np.nan)[:, :2].tolist() == [[1, 2], [3, 4]]
     assert np.isnan(np.ma.filled(shown, np.nan)[:, 2]).all()
     assert np.ma.filled(shown, np.nan)[:, 3:].tolist() == [[5, 6], [7, 8]]
-    assert axes.get_title() == "VAE   |   AE" and bar.get_ylim() == (1, 8)
+    names = {text.get_text(): text.get_position()[0] for text in axes.texts}
+    assert (names["VAE"], names["AE"]) == (0.5, 3.5) and bar.get_ylim() == (1, 8)
     told = "Heat maps of nats, VAE, from 1 to 4; AE, from 5 to 8. Columns: x; y."
-    assert figure.alt == f"VAE   |   AE. {told}"
+    assert figure.alt == told
 
 
 def test_heatmap_writes_its_numbers_and_describes_them():

@@ -9,7 +9,7 @@ import pandas as pd
 from course_lib.exercises.exercise import Exercise
 from course_lib.lessons import record
 
-_NOT_A_NOTEBOOK = {"exercise", "progress"}
+_NOT_A_NOTEBOOK = {"comparing", "exercise", "progress"}
 
 
 def all_exercises() -> dict[str, list[Exercise]]:

@@ -28,8 +28,8 @@ def heatmap(
     Parameters
     ----------
     matrix : (n, m) numbers, or a mapping from name to such
-        Several stand side by side in one scale, and their columns have their names beside their
-        own. A cell that holds NaN stays empty.
+        Several stand side by side in one scale, each below its name. A cell that holds NaN stays
+        empty.
     rows, columns : n and m names
     label : str
         What the numbers are, with their unit; beside the colour bar.
@@ -43,12 +43,10 @@ def heatmap(
         If the names are not as many as rows and columns, or no number is there.
     """
     rows, columns = [*map(str, rows)], [*map(str, columns)]
-    several = matrix if isinstance(matrix, Mapping) else {"": matrix}
-    matrices = {name: _named(one, rows, columns) for name, one in several.items()}
-    own = columns
-    if len(matrices) > 1:
-        title = title or "   |   ".join(matrices)
-        columns = _columns_of_all([*matrices], own)
+    given = matrix if isinstance(matrix, Mapping) else {"": matrix}
+    matrices = {name: _named(one, rows, columns) for name, one in given.items()}
+    several = len(matrices) > 1
+    own, columns = columns, columns + ["", *columns] * (len(matrices) - 1)
     matrix = _side_by_side([*matrices.values()])
     if not np.isfinite(matrix).any() or np.isinf(matrix).any():
         raise ValueError("heatmap got no finite number, or an infinite one: pass finite numbers.")
@@ -73,7 +71,7 @@ def heatmap(
         margin = max(margin, 0.055 * len(columns[0]))
     described = (
         _describe_all(matrices, own, label)
-        if len(matrices) > 1
+        if several
         else _describe(matrix, texts, rows, columns, label)
     )
     figure = AltFigure(
@@ -95,7 +93,14 @@ def heatmap(
         axis.set_ticks(range(0, len(names), step), names[::step], fontsize=SMALL, **style)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.set_title(wrapped(title or "", round(figure.get_figwidth() * DPI / LETTER)), fontsize=10)
+    axes.set_title(
+        wrapped(title or "", round(figure.get_figwidth() * DPI / LETTER)),
+        fontsize=10,
+        pad=24 if several else None,
+    )
+    for place, name in enumerate(matrices if several else ()):
+        middle = place * (len(own) + 1) + (len(own) - 1) / 2
+        axes.text(middle, -0.6, name, ha="center", va="bottom", fontsize=10)
     figure.colorbar(image, label=label)
     if matrix.size <= NUMBERS and needed <= width and height >= 0.2:
         for (row, column), text in np.ndenumerate(texts):
@@ -123,11 +128,6 @@ def _side_by_side(matrices: Sequence[np.ndarray]) -> np.ndarray:
     for other in others:
         parts += [np.full((len(first), 1), np.nan), other]
     return np.concatenate(parts, axis=1)
-
-
-def _columns_of_all(names: Sequence[str], columns: list[str]) -> list[str]:
-    first, *others = ([f"{column}, {name}" for column in columns] for name in names)
-    return first + [column for other in others for column in ["", *other]]
 
 
 def _longest(texts: Sequence[str]) -> int:
