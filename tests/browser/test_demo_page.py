@@ -22,6 +22,7 @@ from tests.browser.test_latent_view import (
     SHIFT,
     STORM,
     TWO_FRAMES,
+    assert_that_nothing_moves,
     at,
     shown,
     slider,
@@ -273,6 +274,7 @@ def test_anyone_can_use_it(opened, page, scheme):
 @pytest.mark.parametrize("size", [(1366, 768), (1093, 614), (400, 800)])
 def test_it_fits_the_screen(opened, page, size):
     page.set_viewport_size({"width": size[0], "height": size[1]})
+    slider(opened, "element 3").press("End")
     page.evaluate(TWO_FRAMES)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= size[0]
     if size[0] > 400:  # a telephone scrolls
@@ -280,6 +282,13 @@ def test_it_fits_the_screen(opened, page, size):
         assert box["y"] + box["height"] <= size[1]
     if size[0] == 1366:  # a laptop shows all of it, the texts too
         assert page.evaluate("() => document.documentElement.scrollHeight") <= size[1]
+
+
+@pytest.mark.parametrize("size", [(1366, 768), (1280, 720), (1093, 614), (700, 900), (400, 800)])
+def test_nothing_moves_while_numbers_do(opened, page, size):
+    """They have lines enough from the start, whatever is done to the code."""
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    assert_that_nothing_moves(opened, page)
 
 
 def test_large_pictures_for_those_in_the_last_row(opened, page):

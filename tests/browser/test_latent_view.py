@@ -201,6 +201,30 @@ SCALE = "scale all: times every latent element"
 NOISE = "noise on all: 1 is as much as each model's own codes vary"
 
 
+def test_nothing_moves_while_numbers_do(explorer, page):
+    assert_that_nothing_moves(explorer, page)
+
+
+def assert_that_nothing_moves(element, page):
+    """All pictures stay where they are, and what stands below them does."""
+    sections, counts = element.locator(".course-sections"), set()
+    places = """e => [e.scrollHeight, ...Array.from(e.querySelectorAll("figure canvas"),
+        one => one.getBoundingClientRect().y - e.getBoundingClientRect().y + e.scrollTop)]"""
+    untouched = sections.evaluate(places)
+    for name, key in (
+        (SHIFT, "PageUp"),
+        (NOISE, "PageUp"),
+        (SCALE, "PageUp"),
+        ("element 3", "Home"),
+    ):
+        slider(element, name).press(key)
+        page.evaluate(TWO_FRAMES)
+        numbers = element.locator(".course-numbers").all_inner_texts()
+        counts |= {len(text) for text in numbers}
+        assert sections.evaluate(places) == untouched, numbers
+    assert max(counts) - min(counts) > 20, "longer and shorter sentences were told"
+
+
 @pytest.mark.parametrize(
     "name", ["element 3", SHIFT, SCALE, NOISE, "face", "step towards that face"]
 )
@@ -304,7 +328,7 @@ def test_before_densities_are_taught_none_is_named(page):
     early = page.locator(".course-explorer").nth(3)
     early.scroll_into_view_if_needed()
     told = early.locator(".course-numbers")
-    early.get_by_text("nearest training code").wait_for()
+    expect(told).to_contain_text("nearest training code")
     assert "nats" not in told.inner_text() and " code: nearest training code" in told.inner_text()
     assert early.locator(".course-map").is_visible()
     for name in ("Draw from N(0, I)", "Draw from the fitted density"):

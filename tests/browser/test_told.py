@@ -82,6 +82,20 @@ def test_what_an_edit_changes_is_read_as_the_kernel_reads_it(opened, explorer, p
     assert "nats" not in spoken and len(spoken.split()) < 40
 
 
+def test_what_is_read_has_its_lines_before_anything_changes(opened, page):
+    heads = "() => Array.from(document.querySelectorAll('.course-head'), e => e.offsetHeight)"
+    texts = opened.locator(".course-reads")
+    for width in range(300, 480, 20):
+        page.set_viewport_size({"width": width, "height": 900})
+        shift = slider(opened, "shift all: added to every latent element")
+        found = []
+        for key in ("End", "Control+z"):
+            shift.press(key)
+            page.evaluate(TWO_FRAMES)
+            found.append((page.evaluate(heads), texts.first.inner_text()))
+        assert found[0][0] == found[1][0] and found[0][1] != found[1][1]
+
+
 def test_where_no_factors_are_known_pixels_are_counted(page, tmp_path):
     images = torch.randint(256, (60, 3, 8, 8), dtype=torch.uint8)
     transform = face_transform(crop=None, size=(8, 8))

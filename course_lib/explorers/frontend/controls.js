@@ -63,6 +63,16 @@ export function slider({ label, min, max, step, decimals, format, move, rest = (
   return { element, input, title, track, readout, show };
 }
 
+/** A text that has lines enough for the longest that it can get, so that nothing below it moves while
+ * it changes: `reserve(longest)`, at the first time, puts what `longest()` gives under it, unseen. */
+export function withRoom(text) {
+  const room = make("p", { "aria-hidden": "true" });
+  const reserve = (longest) => {
+    if (!room.firstChild) room.append(...longest());
+  };
+  return { element: make("div", { class: "course-said" }, text, room), reserve };
+}
+
 /** A text with a button that copies it; `name` is what screen readers call it. */
 export function copyable(name) {
   const text = make("pre", { tabindex: "0", role: "group", "aria-label": name });

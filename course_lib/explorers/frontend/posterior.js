@@ -13,9 +13,11 @@ export function rates(mean, spread) {
 export function costs(mean, spread) {
   const each = rates(mean, spread);
   const spent = each.filter((rate) => rate > SILENT).length;
-  const total = each.reduce((sum, rate) => sum + rate, 0);
-  return `this face's rate ${total.toFixed(1)} nats, on ${spent} of ${each.length} elements`;
+  return costWords(each.reduce((sum, rate) => sum + rate, 0), spent, each.length);
 }
+
+export const costWords = (total, spent, count) =>
+  `this face's rate ${total.toFixed(1)} nats, on ${spent} of ${count} elements`;
 
 /** In words: what one element costs. */
 export const rateWords = (rate) => (rate > SILENT ? `${rate.toFixed(2)} nats` : "silent");

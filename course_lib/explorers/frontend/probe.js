@@ -1,5 +1,5 @@
 // What an edit changes, in words: known factors, read from the code by a line (see probe.py).
-import { make } from "./controls.js";
+import { make, withRoom } from "./controls.js";
 
 const CHANGED = 0.3; // standard deviations, as in probe.py
 const MOST_NAMED = 3;
@@ -23,8 +23,10 @@ export function factorChanges(names, tensor, before, after) {
 
 /** A line for a model, and `said`, the same for ears: neither arrows nor underscores are heard. */
 export function factorLine() {
-  const element = make("p", { class: "course-reads", hidden: true,
+  const text = make("p", { class: "course-reads",
     title: "By a linear probe, of the factors that it reads from new faces' codes with an R\u00b2 of 0.5 or more" });
+  const { element, reserve } = withRoom(text);
+  element.hidden = true;
   const line = { element, said: "", show };
 
   /** `names` of the factors that can be read, or null where none are known. */
@@ -39,8 +41,10 @@ export function factorLine() {
       return `${spell(name)}${between}${from}${to}${until}`;
     }).join(", ") || "no factor changes";
     if (names.length) line.said = words(" from ", " to ", (name) => name.replaceAll("_", " "));
-    element.textContent = "read from the code: " +
-      (names.length ? words(" ", " \u2192 ", String) : "no factor can be");
+    const read = "read from the code: ";
+    text.textContent = read + (names.length ? words(" ", " \u2192 ", String) : "no factor can be");
+    reserve(() => [read + names.toSorted((a, b) => b.length - a.length).slice(0, MOST_NAMED)
+      .map((name) => `${name} \u22120.88 \u2192 \u22120.88`).join(", ")]);
   }
   return line;
 }
