@@ -292,7 +292,7 @@ def test_nothing_moves_while_numbers_do(opened, page, size):
 
 
 def test_large_pictures_for_those_in_the_last_row(opened, page):
-    """On a projector both edited pictures are large, whole, and at one height."""
+    """On a projector both edited pictures are large, whole, and at one height, and so are words."""
     page.set_viewport_size({"width": 1280, "height": 720})
     edited = [opened.locator("section").nth(m).locator("canvas").nth(2) for m in range(2)]
     small = edited[0].bounding_box()["width"]
@@ -303,8 +303,17 @@ def test_large_pictures_for_those_in_the_last_row(opened, page):
     for box in boxes:
         assert box["width"] == box["height"] >= 300 > 2 * small
         assert box["y"] + box["height"] <= 720 and box["x"] + box["width"] <= 1280
-    assert abs(boxes[0]["y"] - boxes[1]["y"]) < 40 and boxes[1]["x"] > boxes[0]["x"] + 300
+    assert boxes[0]["y"] == boxes[1]["y"] and boxes[1]["x"] > boxes[0]["x"] + 300
+    for words in (".course-head h3", ".course-reads", ".course-numbers", ".course-sliders label"):
+        for one in opened.locator(words).all():
+            assert one.evaluate("e => getComputedStyle(e).fontSize") == "18px"
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 1280
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    assert opened.bounding_box()["width"] > 1880, "the whole of a wide projector"
+    assert edited[1].bounding_box()["width"] > 600
     button.click()
+    assert opened.bounding_box()["width"] == 1280
+    page.set_viewport_size({"width": 1280, "height": 720})
     assert edited[0].bounding_box()["width"] == small
 
 
