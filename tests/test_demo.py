@@ -190,7 +190,10 @@ def test_the_demos_own_networks_fit_in_ten_megabytes(monkeypatch, tmp_path):
     assert stop.value.code == 0
     assert [name for name, _ in trained] == ["demo AE", "demo VAE"]
     assert trained[0][1].keywords == {"sample": False}
-    assert data_of(tmp_path / "d")["setup"]["images"] == demo.IMAGES
+    data = data_of(tmp_path / "d")
+    assert data["setup"]["images"] == demo.IMAGES
+    assert len(data["choice"]["elements"]) == demo.SLIDERS
+    assert data["choice"]["directions"] == [["hair_colour", 2.0]], "an edit that is seen at once"
     total = sum(path.stat().st_size for path in (tmp_path / "d").iterdir())
     assert 5e6 < total < 10e6
 

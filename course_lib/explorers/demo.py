@@ -26,7 +26,10 @@ from course_lib.transforms import face_transform
 
 IMAGES = 24
 DRAWS = 16  # of each kind, and from each face's cloud; then they come again
-SLIDERS = 4  # at the start
+SLIDERS = 4  # of elements, at the start
+# An edit is made already, lest "edited" repeat the reconstruction and the difference be a grey
+# square: along a factor's direction, which means the same in both models. In standard deviations.
+START = {"hair_colour": 2.0}
 # A decoder of 2.4 MB, and an encoder of 0.8 MB, as float16.
 LATENT, ENCODER_FIRST, ENCODER_HIDDEN, DECODER_HIDDEN = 16, 32, 384, 96
 OBJECTIVES = {"AE": partial(elbo, sample=False), "VAE": elbo}
@@ -67,7 +70,7 @@ def make(folder: Path) -> list[Path]:
         factors=faces.factors and faces.factors["train"],
         points=["AE"],
     )
-    explorer.state.elements = telling(explorer)
+    explorer.state.elements, explorer.state.directions = telling(explorer), START
     try:
         return write(folder, explorer)
     finally:

@@ -497,6 +497,29 @@ def test_a_tour_notices_what_was_done(opened, page):
     assert start.evaluate("e => e === document.activeElement")
 
 
+def test_a_page_that_starts_with_an_edit(page, explorer, tmp_path):
+    """As the course's own does: Reset leads back to no edit, and is the tour's first task."""
+    explorer.state.directions = {"hair_colour": 2.0}
+    demo.write(tmp_path, explorer, draws=1)
+    explorer.state.directions = {}
+    page.goto((tmp_path / "index.html").as_uri())
+    page.locator(".course-map").nth(1).wait_for()
+    element = page.locator(".course-explorer")
+    assert_as_the_models(element, explorer, directions=[["hair_colour", 2.0]])
+    for model in (0, 1):
+        assert not np.array_equal(shown(element, model, 1), shown(element, model, 2))
+        assert (shown(element, model, 3) != 128).any(), "the difference is no grey square"
+    element.get_by_role("button", name="Tour: small tasks").click()
+    tour = element.get_by_role("group", name="Tour", exact=True)
+    assert tour.inner_text().startswith("Task 1 of 11. The code is edited already: press Reset.")
+    element.get_by_role("button", name="Reset").click()
+    tour.get_by_text("Task 2 of 11. Choose another face.").wait_for()
+    assert_as_the_models(element, explorer)
+    for model in (0, 1):
+        assert np.array_equal(shown(element, model, 1), shown(element, model, 2))
+    assert slider(element, "direction hair_colour, in standard deviations").input_value() == "0"
+
+
 def test_a_tour_leads_there_skips_and_ends_by_escape(opened, page):
     start = opened.get_by_role("button", name="Tour: small tasks")
     tour = opened.get_by_role("group", name="Tour", exact=True)

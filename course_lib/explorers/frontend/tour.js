@@ -11,9 +11,16 @@ const OVER = "That was the tour. The Python under the pictures makes them again 
  * it is done (`now` and `before` are choices, `most` is how many pixels change in the row where
  * most do), and what to see then.
  */
-function tasks({ setup, mapped }) {
+function tasks({ setup, choice, mapped }) {
   const goal = Math.round(PART * setup.shape[1] * setup.shape[2]);
+  const undone = (now) => same(now, { ...now, ...untouched(now) });
   return [{
+    here: !undone(choice),
+    say: "The code is edited already: press Reset.",
+    at: ".course-reset",
+    done: undone,
+    see: "Now the edited picture is the reconstruction again.",
+  }, {
     here: setup.images > 1,
     say: "Choose another face.",
     at: ".course-controls > .course-slider",
@@ -71,7 +78,7 @@ function tasks({ setup, mapped }) {
     here: true,
     say: "Press Reset.",
     at: ".course-reset",
-    done: (now) => same(now, { ...now, ...untouched(now) }),
+    done: undone,
     see: "",
   }].filter(({ here }) => here);
 }
