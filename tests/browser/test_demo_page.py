@@ -232,6 +232,26 @@ def test_a_link_that_cannot_be_shown_opens_the_page_as_ever(
     assert_as_the_models(opened, explorer)
 
 
+def test_a_value_is_told_in_the_named_models_own_spreads(opened, explorer, page):
+    """The same number lies elsewhere among another model's codes."""
+    handle, said = slider(opened, "element 6"), []
+    handle.press("PageUp")
+    value = float(handle.input_value())
+    for name, atlas in explorer.atlases.items():
+        opened.get_by_label("Sliders set all models; names of").select_option(name)
+        page.evaluate(TWO_FRAMES)
+        far = (value - atlas.mean[6]) / atlas.activity[6].sqrt()
+        said.append(f"{far:+.1f} spreads".replace("-", "\u2212"))
+        cost = opened.locator(".course-sliders .course-cost").nth(1).inner_text()
+        assert cost.split("; ")[0] == said[-1]
+        assert handle.get_attribute("aria-valuetext").endswith(f", {said[-1]}")
+    assert said[0] != said[1]
+    assert explorer.atlases["AE"].activity[3] < 0.01
+    opened.get_by_label("Sliders set all models; names of").select_option("AE")
+    page.evaluate(TWO_FRAMES)
+    assert opened.locator(".course-sliders .course-cost").first.inner_text() == "", "hardly used"
+
+
 def test_undo_and_redo(opened, page):
     pictures = [shown(opened)]
     for _ in range(2):
@@ -444,6 +464,7 @@ def test_a_plain_explorer_is_sliders_pictures_and_a_map(page, tmp_path):
     assert not element.get_by_role("combobox").is_visible(), "they have one order"
     title = element.locator("label", has_text="element 2").get_attribute("title")
     assert title == "element 2", "nor is it told that codes vary"
+    assert set(element.locator(".course-cost").all_text_contents()) == {""}
     element.get_by_text("Add a slider").click()
     before = element.locator(".course-map").get_attribute("aria-label")
     slider(element, "element 2").press("End")

@@ -410,11 +410,12 @@ print(f"\u00b1\u00a0{q.stddev[0, 3]:.2g}, {rate[0, 3]:.2f} nats" if rate[0, 3] >
     total, third = notebook.in_kernel(page, printed).splitlines()
     assert total in vae.inner_text()
     row = explorer.locator(".course-sliders .course-slider").first
-    assert row.locator(".course-cost").inner_text() == ""
+    assert not re.search("nats|silent", row.locator(".course-cost").inner_text())
     explorer.get_by_label("Sliders set all models; names of").select_option("VAE")
-    assert row.locator(".course-cost").inner_text().startswith(third)
+    assert third in row.locator(".course-cost").inner_text()
     _, places = slider(explorer, "element 3").get_attribute("step").split(".")
-    assert slider(explorer, "element 3").get_attribute("aria-valuetext") == notebook.in_kernel(
+    value = slider(explorer, "element 3").get_attribute("aria-valuetext").split(",")[0]
+    assert value == notebook.in_kernel(
         page, f"print(f'{{q.mean[0, 3]:.{len(places)}f}}'.replace('-', chr(8722)))"
     )
     assert row.locator(".course-band").is_visible()

@@ -293,7 +293,7 @@ export function latentView(el, source) {
     if (atlas) showPlace(row, atlas, tensor, code, cloud?.[1]);
     if (row.cloud) showCloud(row, layers, tensor);
     if (row.m === list.model()) {
-      sliders.paint(code, cloud, list.atlas() && tensor("atlas/codes"));
+      sliders.paint(code, cloud, tensor);
       list.follow();
     }
   }

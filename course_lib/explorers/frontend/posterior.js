@@ -29,15 +29,16 @@ function elementCost(mean, spread) {
     : `${rateWords(rate)} for this face: q(z|x) is the prior`;
 }
 
-/** An element's cloud behind its slider: the mean, and a deviation to either side. */
-export function showSpread({ input, band, cost }, mean, spread) {
+/** An element's cloud behind its slider: the mean, and a deviation to either side. Returns its cost
+ * in words, or "" where there is none. */
+export function showSpread({ input, band }, mean, spread) {
   band.hidden = spread === undefined;
-  cost.textContent = spread === undefined ? "" : elementCost(mean, spread);
-  if (spread === undefined) return;
+  if (spread === undefined) return "";
   const [min, max] = [Number(input.min), Number(input.max)];
   const at = (value) => (Math.min(max, Math.max(min, value)) - min) / (max - min);
   band.style.setProperty("--from", at(mean - spread));
   band.style.setProperty("--to", at(mean + spread));
+  return elementCost(mean, spread);
 }
 
 /** Half axes and turn of the cloud on the map at one standard deviation: [[a, b], angle]. */

@@ -7,6 +7,7 @@ import { typable } from "./typing.js";
 import { round6 } from "./whole.js";
 
 export const FAR = 3; // standard deviations that a direction's slider reaches to either side
+const INACTIVE = 0.01; // variance up to which an element counts as unused, as in atlas.py
 
 /** The part of a choice that changes when an element is set, or codes are moved along a direction. */
 export function withValue(choice, key, value) {
@@ -16,6 +17,15 @@ export function withValue(choice, key, value) {
   if (pair) pair[1] = value;
   else pairs.push([key, value]);
   return { [part]: pairs };
+}
+
+/** A value of an element among a model's codes, in words: a number that is far out in one model may
+ * be nothing in another, whose codes are larger. */
+function inSpreads(atlas, mean, element, value) {
+  if (!(atlas?.activity[element] > INACTIVE)) return "";
+  const far = (value - mean[element]) / Math.sqrt(atlas.activity[element]);
+  const size = Math.abs(far).toFixed(1);
+  return `${size === "0.0" ? "" : far < 0 ? "\u2212" : "+"}${size} spreads`;
 }
 
 /**
@@ -71,7 +81,8 @@ export function codeSliders({ setup, choice, change, settle, say, atlas, emptied
     row.band = make("i", { class: "course-band", hidden: true });
     row.ridge = ridge(row.input);
     row.track.append(row.ridge.element, row.band);
-    row.cost = make("small", { class: "course-cost" });
+    row.cost = make("small", { class: "course-cost", title: way ? undefined
+      : "spreads: standard deviations of the training faces' codes, from their mean" });
     row.element.append(
       button("\u21ba", () => forget(key), way ? `${name} back to 0` : `${name} back to its own value`),
       button("\u00d7", () => remove(key), `remove the slider of ${name}`),
@@ -100,14 +111,18 @@ export function codeSliders({ setup, choice, change, settle, say, atlas, emptied
   }
 
   /** Show the numbers of a code; of a face's posterior, its mean and spread too, or null; behind
-   * them the codes of the training faces, where there are any. */
-  function paint(code, cloud, codes) {
+   * them the codes of the training faces, where the model has an atlas among its tensors. */
+  function paint(code, cloud, tensor) {
     const [mean, spread] = cloud ?? [];
+    const codes = atlas() && tensor("atlas/codes");
     const along = new Map(choice().directions);
     for (const [key, row] of rows) {
       row.show(isDirection(key) ? along.get(key) : code[key]);
       if (isDirection(key)) continue;
-      showSpread(row, mean?.[key], spread?.[key]);
+      const size = inSpreads(atlas(), tensor("atlas/mean"), key, code[key]);
+      if (size) row.input.setAttribute("aria-valuetext", `${row.readout.textContent}, ${size}`);
+      const words = [size, showSpread(row, mean?.[key], spread?.[key])];
+      row.cost.textContent = words.filter(Boolean).join("; ");
       row.ridge.show(codes, code.length, key);
     }
   }
