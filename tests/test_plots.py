@@ -72,7 +72,7 @@ def test_grid_draws_floats_as_their_grey_levels():
 def test_grid_and_comparison_name_their_rows_in_picture_and_description():
     figure = plots.grid(pictures(4), columns=2, rows=["AE", "VAE, calibrated, N(0, I)"])
     assert figure.alt == "4 pictures in rows of 2: AE; VAE, calibrated, N(0, I)."
-    assert {"AE", "VAE, calibrated,\nN(0, I)"} <= {text.get_text() for text in figure.texts}
+    assert {"AE", "VAE, calibrated,\nN(0,\u00a0I)"} <= {text.get_text() for text in figure.texts}
     titled = plots.grid(pictures(3), columns=2, rows=["AE", "GAN"], titles=["a", "b", "c"])
     assert titled.alt == "3 pictures in rows of 2: AE: a, b; GAN: c."
     above = plots.grid(pictures(4), columns=2, rows=["AE", "GAN"], titles=["a", "b"])

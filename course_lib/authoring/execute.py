@@ -1,5 +1,6 @@
 """Run notebooks from top to bottom and clean them, ready to be committed."""
 
+import ast
 import asyncio
 import os
 import re
@@ -81,7 +82,7 @@ def clean(notebook: nbformat.NotebookNode) -> None:
     Cell ids, tags, slide types and outputs stay. Warnings (the stream ``stderr``) and progress
     bars go. A live widget becomes its name, and its picture if it gives one: without a
     kernel it would show an error. Its output's metadata then say ``"widget": true``. The code of a
-    cell that prints claims and nothing else is folded.
+    cell that states claims and nothing else is folded.
 
     Parameters
     ----------
@@ -110,16 +111,20 @@ def clean(notebook: nbformat.NotebookNode) -> None:
                 name, *_ = output.data.get("text/plain", "Widget").partition("(")
                 output.data["text/plain"] = f"{name} (run the notebook to use it)"
                 output.metadata["widget"] = True
+        cell.metadata.pop("jupyter", None)  # folds by hand go, this one stays
         if states_claims_only(cell):
             cell.metadata["jupyter"] = {"source_hidden": True}
 
 
 def states_claims_only(cell: nbformat.NotebookNode) -> bool:
-    """Whether the lines of claims are all that a cell shows."""
+    """Whether the lines of claims are all that a cell shows, and it defines no function."""
     if any(output.output_type != "stream" for output in cell.outputs):
         return False
     lines = "".join(output.text for output in cell.outputs).splitlines()
-    return bool(lines) and all(line.startswith(tuple(MARKS.values())) for line in lines)
+    if not lines or not all(line.startswith(tuple(MARKS.values())) for line in lines):
+        return False
+    plain = ast.Expr | ast.Assign
+    return all(isinstance(one, plain) for one in ast.parse(cell.source).body)
 
 
 def is_progress_bar(output: nbformat.NotebookNode) -> bool:

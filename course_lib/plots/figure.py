@@ -123,8 +123,9 @@ def array(numbers) -> np.ndarray:
 
 
 def wrapped(name: str, letters: int) -> str:
-    """A name on several lines, broken neither within a word nor at an equals sign."""
-    return textwrap.fill(name.replace(" = ", "\u00a0=\u00a0"), letters, break_long_words=False)
+    """A name on several lines, broken neither within a word, at an equals sign nor in N(0, I)."""
+    whole = name.replace(" = ", "\u00a0=\u00a0").replace("(0, ", "(0,\u00a0")
+    return textwrap.fill(whole, letters, break_long_words=False)
 
 
 def above_zero(what: str, numbers: np.ndarray) -> None:
