@@ -7,7 +7,6 @@ from pathlib import Path
 import hypothesis
 import matplotlib
 import pytest
-import torch
 
 # By name, not by MPLBACKEND: the notebooks' kernels would inherit that, and show no figures.
 matplotlib.use("Agg")
@@ -38,6 +37,8 @@ FLAGS = (
 @pytest.fixture(autouse=True)
 def _seeded():
     """Let no test depend on what drew random numbers before it: a failure comes back alone, too."""
+    import torch  # here, for a run of notebooks alone has no use for it
+
     torch.manual_seed(SEED)
 
 

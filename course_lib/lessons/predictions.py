@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 
 from course_lib.lessons import record
 from course_lib.lessons.say import say
 from course_lib.lessons.sketch_pad import SketchPad
-from course_lib.plots import AltFigure, curve
+
+if TYPE_CHECKING:
+    from course_lib.plots import AltFigure
 
 NONE = "You locked in no prediction."
 
@@ -234,7 +236,7 @@ class Sketch(Question):
     def _to_screen(self, answer: list[float]) -> None:
         self._inputs.value = answer
 
-    def reveal(self, measured: Sequence[float], because: str) -> AltFigure:
+    def reveal(self, measured: Sequence[float], because: str) -> "AltFigure":
         """Print how the line fares, draw the measured one over it, and return both as a figure."""
         lines = {"measured": [float(y) for y in measured]}
         off, (low, high) = 0.0, self.range
@@ -247,6 +249,9 @@ class Sketch(Question):
         said = f"Your line is off by {off:.3g} on average."
         close = off <= (high - low) / 5
         self._print(close, f"{said} That is close. {truth}", said, truth, because)
+        # Not above: who only executes or lists notebooks need not wait for PyTorch.
+        from course_lib.plots import curve
+
         return curve(self.x, lines, *self.labels)
 
     def __repr__(self) -> str:
