@@ -69,6 +69,10 @@ widgets.VBox([beside, linked])
 EARLY = """
 LatentExplorer(few, images[:2], transform=transform, training=images[:60], densities=False)
 """
+THREE = """
+LatentExplorer({"AE": ae, "VAE": vae, "VAE, σ² = 1": vae}, images[:2], transform=transform,
+               elements=(3, 11), training=images, factors=torch.rand(300, 16))
+"""
 PIXELS = """canvas => {
     const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
     return Array.from(data).filter((_, i) => i % 4 < 3);
@@ -91,13 +95,14 @@ DRAG = """async (input, values) => {
     input.dispatchEvent(new Event('change', {bubbles: true}));
 }"""
 ACTIVE = "() => jupyterapp.shell.currentWidget.content.activeCellIndex"
+FILE_BROWSER = "() => jupyterapp.commands.execute('application:toggle-left-area')"
 TWO_FRAMES = "() => new Promise(f => requestAnimationFrame(() => requestAnimationFrame(f)))"
 
 
 @pytest.fixture(scope="module")
 def page(browser, lab):
     """One page for all tests here; each starts from the untouched explorer."""
-    cells = (MODELS, EXPLORER, SECOND_ONE, LINKED, EARLY)
+    cells = (MODELS, EXPLORER, SECOND_ONE, LINKED, EARLY, THREE)
     name = notebook.write(Path(lab["root_dir"]), *cells, name="latent.ipynb")
     context = browser.new_context(viewport={"width": 1366, "height": 768})
     context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -187,6 +192,22 @@ def test_it_fits_a_laptops_screen(explorer, page):
     assert box["height"] < panel["height"]
     assert box["x"] + box["width"] <= panel["x"] + panel["width"]
     assert explorer.evaluate("e => e.scrollWidth <= e.clientWidth")
+
+
+def test_three_models_fit_a_projectors_screen(page):
+    """Without the file browser beside them, as one teaches."""
+    page.evaluate(FILE_BROWSER)
+    page.set_viewport_size({"width": 1280, "height": 720})
+    three = page.locator(".course-explorer").last
+    three.scroll_into_view_if_needed()
+    page.evaluate(TWO_FRAMES)
+    rows = three.locator(".course-sections").bounding_box()
+    panel = page.locator(".jp-NotebookPanel-notebook").bounding_box()
+    sides = three.locator(".course-edited canvas").evaluate_all("all => all.map(e => e.clientWidth)")
+    page.set_viewport_size({"width": 1366, "height": 768})
+    page.evaluate(FILE_BROWSER)
+    assert three.locator("section").count() == 3
+    assert rows["height"] < panel["height"] and min(sides) > 93
 
 
 def test_untouched_it_shows_the_reconstruction(explorer, page):

@@ -380,9 +380,8 @@ export function latentView(el, source) {
       make("div", { class: "course-row course-steps" }, undo, redo, reset, ...compared?.elements ?? [],
         guide?.control ?? ""),
       guide?.element ?? ""),
-    make("div", { class: "course-models" },
-      make("div", { class: "course-sections", style: `--models: ${models.length}` },
-        ...models.map((row) => row.element)),
+    make("div", { class: "course-models", style: `--models: ${models.length}` },
+      make("div", { class: "course-sections" }, ...models.map((row) => row.element)),
       more,
       code.element,
       message, spoken)));
