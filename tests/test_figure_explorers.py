@@ -474,6 +474,10 @@ def test_a_linear_vae_starts_at_its_best_variance_and_moves(pca):
     assert explorer.state.trait_values() == {"latent_dim": 7, "beta": 1, "sigma2": best}
     expected = waterline_figure(pca, SHAPE, 7, 1, best, observed=observed)
     assert explorer._alt == expected.alt and "ours" in expected.alt
+    water, handle = expected.axes[0], explorer._handle  # dragged where it is drawn
+    assert water.get_position().bounds == pytest.approx(handle["box"])
+    assert water.get_ylim() == pytest.approx((handle["low"], handle["high"]))
+    assert (handle["slider"], handle["divisor"]) == ("sigma2", "beta")
 
     move(explorer, latent_dim=11, beta=6144, sigma2=0.2)
     assert explorer._alt == waterline_figure(pca, SHAPE, 11, 6144, 0.2, observed=observed).alt

@@ -21,6 +21,16 @@ class Slider(NamedTuple):
     frames: tuple[str, ...] = ()  #: what to write for each step, the least first; can be played
 
 
+class Handle(NamedTuple):
+    """A logarithmic axis of the figure by which a slider can be dragged, too, up and down."""
+
+    slider: str  #: the slider's name
+    box: tuple[float, float, float, float]  #: left, bottom, width, height: shares of the figure
+    low: float  #: what stands at the axis' lower end
+    high: float  #: and at its upper end
+    divisor: str = ""  #: a slider by whose number the axis is divided: at θ = βσ² it is σ²'s β
+
+
 class Numbers(HasTraits):
     """Numbers that a figure depends on. Read them, set them, or ``observe`` them; no view is known.
 
@@ -74,6 +84,8 @@ class FigureExplorer(LiveFigure, frontend="figure_explorer"):
         move, so it should take some hundredths of a second.
     sliders : mapping from name to Slider
         Plain tuples ``(min, max, start, step)`` will do.
+    handle : Handle, optional
+        Where in the picture one of them can be dragged.
 
     Attributes
     ----------
@@ -91,16 +103,28 @@ class FigureExplorer(LiveFigure, frontend="figure_explorer"):
     """
 
     _sliders = List().tag(sync=True)
+    _handle = Dict().tag(sync=True)
     _values = Dict().tag(sync=True)
     _picture = Bytes().tag(sync=True)
     _alt = Unicode().tag(sync=True)
 
-    def __init__(self, draw: Callable[..., AltFigure], sliders: Mapping[str, Slider | tuple]):
+    def __init__(
+        self,
+        draw: Callable[..., AltFigure],
+        sliders: Mapping[str, Slider | tuple],
+        *,
+        handle: Handle | None = None,
+    ):
         ranges = {name: Slider(*slider) for name, slider in sliders.items()}
         self.state, self._draw = Numbers(ranges), draw
         self.figure, picture = self._drawn()
         described = [_describe(name, slider) for name, slider in ranges.items()]
-        super().__init__(_sliders=described, **picture, _values=self.state.trait_values())
+        super().__init__(
+            _sliders=described,
+            _handle=handle._asdict() if handle else {},
+            **picture,
+            _values=self.state.trait_values(),
+        )
         self.state.observe(self._refresh)
         self.observe(self._move, "_values")
 

@@ -13,12 +13,13 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from course_lib import theory
-from course_lib.explorers.figure_explorer import FigureExplorer, Slider
+from course_lib.explorers.figure_explorer import FigureExplorer, Handle, Slider
 from course_lib.plots.figure import DPI, AltFigure, as_pictures, strip
 from course_lib.plots.palette import SKY, colour, styles
 
 MOST = 64  # eigenvalues that are drawn; more would be thinner than a pixel or two
 WATER, GREY = SKY, "#888888"
+WATER_BOX = (0.1, 0.365, 0.415, 0.565)  # of the figure
 Corner = Literal["upper right", "lower left"]
 HATCHED = {"color": "white", "edgecolor": colour("VAE"), "hatch": "////"}
 LEAST_RATE = 0.1  # nats, of the rate-distortion plot: a tenth of a nat is next to nothing
@@ -35,6 +36,8 @@ def linear_vae_playground(
     observed: Mapping[str, tuple[float, float]] | None = None,
 ) -> FigureExplorer:
     """Raise the water over the eigenvalues, and watch a linear VAE's latents drown.
+
+    The water can be dragged in the picture: what moves then is σ².
 
     Parameters
     ----------
@@ -67,6 +70,7 @@ def linear_vae_playground(
             "beta": Slider(0.01, 10_000, beta, 0.05, "β", log=True),
             "sigma2": Slider(min(sigma2, 1e-4), max(sigma2, 10.0), sigma2, 0.05, "σ²", log=True),
         },
+        handle=Handle("sigma2", WATER_BOX, *_depths(_spectrum(pca)), divisor="beta"),
     )
 
 
@@ -106,9 +110,7 @@ def waterline_figure(
     ValueError
         If there is no variance, the shape is not the pictures', or as `theory.linear_vae`.
     """
-    spectrum = pca.eigenvalues[pca.eigenvalues > 0]
-    if not len(spectrum):
-        raise ValueError("All eigenvalues are 0: the pictures must differ for a VAE to tell them.")
+    spectrum = _spectrum(pca)
     if pca.axes[0].numel() != torch.Size(image_shape).numel():
         raise ValueError(
             f"The axes have {pca.axes.shape[1]} values, but image_shape {tuple(image_shape)} has "
@@ -127,7 +129,7 @@ def waterline_figure(
     )
     figure.text(0.5, 0.955, title, ha="center", fontsize=11)
     here = {"VAE, as set here": (found.squared_error.item(), found.rate.item())}
-    _draw_water(figure.add_axes((0.1, 0.365, 0.415, 0.565)), spectrum, latent_dim, level)
+    _draw_water(figure.add_axes(WATER_BOX), spectrum, latent_dim, level)
     _draw_curve(figure.add_axes((0.605, 0.365, 0.38, 0.565)), spectrum, {**here, **observed})
     _draw_directions(figure, pca, image_shape, found.squared_norms)
     return figure
@@ -158,7 +160,7 @@ def _draw_water(axes: Axes, spectrum: Tensor, latent_dim: int, level: float) -> 
     """Eigenvalues as stairs, told apart by hatching too, under the water; the legend counts those
     that are not drawn too."""
     drawn = spectrum[:MOST]
-    low, high = drawn[-1].item() / 4, drawn[0].item() * 2
+    low, high = _depths(spectrum)
     number = torch.arange(1, len(spectrum) + 1)
     above = spectrum > level
     kinds: dict[str, tuple[Tensor, dict[str, Any]]] = {
@@ -177,6 +179,19 @@ def _draw_water(axes: Axes, spectrum: Tensor, latent_dim: int, level: float) -> 
     _finish(axes, "principal axis", "eigenvalue λ")
     axes.set_yticks(*_decades(low, high, (1,)))
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+
+
+def _spectrum(pca: theory.PCA) -> Tensor:
+    """The eigenvalues above zero."""
+    spectrum = pca.eigenvalues[pca.eigenvalues > 0]
+    if not len(spectrum):
+        raise ValueError("All eigenvalues are 0: the pictures must differ for a VAE to tell them.")
+    return spectrum
+
+
+def _depths(spectrum: Tensor) -> tuple[float, float]:
+    """The ends of the axis along which the water rises."""
+    return spectrum[:MOST][-1].item() / 4, spectrum[0].item() * 2
 
 
 def _draw_curve(axes: Axes, spectrum: Tensor, points: Mapping[str, tuple[float, float]]) -> None:

@@ -15,7 +15,7 @@ SCREENSHOTS = ROOT / "build" / "screenshots"
 # The figure has the grey level that it is told, so that its pixels say what was drawn.
 DRAW = """
 from course_lib.plots.figure import AltFigure
-from course_lib.explorers.figure_explorer import FigureExplorer
+from course_lib.explorers.figure_explorer import FigureExplorer, Handle
 drawn = []
 def draw(level, width):
     drawn.append(level)
@@ -27,7 +27,8 @@ def draw(level, width):
 """
 EXPLORER = """
 sliders = {"level": (0, 255, 100, 5, "grey level"), "width": (0.01, 100, 1, 0.25, "width", True)}
-explorer = FigureExplorer(draw, sliders)
+axis = Handle("width", (0.25, 0.2, 0.5, 0.6), 10, 1000, divisor="level")
+explorer = FigureExplorer(draw, sliders, handle=axis)
 explorer
 """
 MANY = """
@@ -116,6 +117,24 @@ def test_by_mouse(explorer, page):
     level = int(slider(explorer, "grey level").input_value())
     assert 190 < level < 220
     assert_shows(explorer, page, level)
+
+
+def test_by_the_pictures_own_axis(explorer, page):
+    box = explorer.locator("img").bounding_box()
+    x, height = box["x"] + box["width"] / 2, box["height"]
+    page.mouse.move(x, box["y"] + 0.1 * height)  # above the axis nothing is taken hold of
+    page.mouse.down()
+    page.mouse.move(x, box["y"] + 0.7 * height, steps=3)
+    page.mouse.up()
+    assert_shows(explorer, page, 100)
+    page.mouse.move(x, box["y"] + 0.5 * height)  # in its middle: 100 of 10 to 1000, over level 100
+    page.mouse.down()
+    assert_shows(explorer, page, 100)
+    page.mouse.move(x, box["y"] - height, steps=5)  # and past its end
+    page.mouse.up()
+    assert_shows(explorer, page, 100, "10")
+    page.mouse.move(x, box["y"] + 0.7 * height)  # let go of, it stays
+    assert_shows(explorer, page, 100, "10")
 
 
 def test_by_keyboard(explorer, page):

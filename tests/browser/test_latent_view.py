@@ -203,7 +203,9 @@ def test_three_models_fit_a_projectors_screen(page):
     page.evaluate(TWO_FRAMES)
     rows = three.locator(".course-sections").bounding_box()
     panel = page.locator(".jp-NotebookPanel-notebook").bounding_box()
-    sides = three.locator(".course-edited canvas").evaluate_all("all => all.map(e => e.clientWidth)")
+    sides = three.locator(".course-edited canvas").evaluate_all(
+        "all => all.map(e => e.clientWidth)"
+    )
     page.set_viewport_size({"width": 1366, "height": 768})
     page.evaluate(FILE_BROWSER)
     assert three.locator("section").count() == 3

@@ -27,6 +27,38 @@ function numberSlider({ label, min, max, step, decimals, log, frames }, move) {
   return { input, element, show: (value) => show(Math.log10(value)) };
 }
 
+/** Let `moved(value)` be called while one drags up and down in the picture's axis. */
+function draggable(picture, { slider, box, low, high, divisor }, values, moved) {
+  const [left, bottom, width, height] = box;
+  // Shares of the axis, from its lower left corner.
+  function place(event) {
+    const frame = parseFloat(getComputedStyle(picture).paddingLeft);
+    const { x, y, width: w, height: h } = picture.getBoundingClientRect();
+    const across = (event.clientX - x - frame) / (w - 2 * frame);
+    const up = 1 - (event.clientY - y - frame) / (h - 2 * frame);
+    return [(across - left) / width, (up - bottom) / height];
+  }
+  const inside = (event) => place(event).every((share) => share >= 0 && share <= 1);
+  function pull(event) {
+    const share = Math.min(1, Math.max(0, place(event)[1]));
+    moved(slider, (low * (high / low) ** share) / (divisor ? values()[divisor] : 1));
+  }
+  let held = false;
+  picture.draggable = false;
+  picture.style.touchAction = "pan-x pinch-zoom";
+  picture.addEventListener("pointerdown", (event) => {
+    if (event.button || !inside(event)) return;
+    held = true;
+    picture.setPointerCapture(event.pointerId);
+    pull(event);
+  });
+  picture.addEventListener("pointermove", (event) => {
+    picture.style.cursor = held || inside(event) ? "ns-resize" : "";
+    if (held) pull(event);
+  });
+  for (const end of ["pointerup", "pointercancel"]) picture.addEventListener(end, () => { held = false; });
+}
+
 function render({ model, el }) {
   const picture = make("img");
   // Not read out, because the picture's alt says the same; at rest, `spoken` says it once.
@@ -36,11 +68,7 @@ function render({ model, el }) {
   const players = [];
   const sliders = model.get("_sliders").map((facts) => {
     const { name, frames } = facts;
-    const go = (value) => {
-      model.set("_values", { ...model.get("_values"), [name]: value });
-      model.save_changes(); // one at a time, the latest wins: ipywidgets sees to that
-      stir();
-    };
+    const go = (value) => move(name, value);
     const made = { name, ...numberSlider(facts, go) };
     if (frames.length) {
       players.push(player(made, { ...facts, now: () => model.get("_values")[name], go, rest: stir }));
@@ -48,6 +76,19 @@ function render({ model, el }) {
     return made;
   });
   let quiet, rest;
+
+  function move(name, value) {
+    model.set("_values", { ...model.get("_values"), [name]: value });
+    model.save_changes(); // one at a time, the latest wins: ipywidgets sees to that
+    stir();
+  }
+
+  if (model.get("_handle").slider) {
+    draggable(picture, model.get("_handle"), () => model.get("_values"), (name, value) => {
+      const { min, max } = model.get("_sliders").find((facts) => facts.name === name);
+      move(name, Math.min(max, Math.max(min, Number(value.toPrecision(3)))));
+    });
+  }
 
   function show() {
     const values = model.get("_values");
