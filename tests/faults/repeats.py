@@ -1,6 +1,6 @@
 """Do the notebooks say the same each time?
 
-    python -m tests.faults.repeats [--times 5] [--threads 1 2] [02 07 …]
+    python -m tests.faults.repeats [--times 5] [--threads 1 --threads 2] [02 07 …]
 
 Each notebook runs so many times from nothing, in an empty data folder, with so many threads. A row
 counts the cells whose outputs are not the same to the bit in all of these runs, and those that
@@ -88,12 +88,12 @@ def main() -> None:
     asked = argparse.ArgumentParser()
     asked.add_argument("notebooks", nargs="*", default=[""], help="their numbers; all if none")
     asked.add_argument("--times", type=int, default=5)
-    asked.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    asked.add_argument("--threads", type=int, action="append")
     options = asked.parse_args()
     print(HEAD, flush=True)
     wrong = 0
     for path in chosen(options.notebooks):
-        for threads in options.threads:
+        for threads in options.threads or (1, 2):
             told, complaints = row(path, threads, options.times)
             print(told, flush=True)
             wrong += complaints
