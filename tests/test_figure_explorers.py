@@ -3,6 +3,7 @@
 import gc
 import math
 from functools import partial
+from itertools import pairwise
 from types import SimpleNamespace
 
 import ipywidgets as w
@@ -551,6 +552,14 @@ def test_the_drawing_of_point_and_cloud_says_where_they_are(small_vae):
     assert f"N({q.mean[1].item():.2f}, {q.stddev[1].item():.2f}²)" in figure.alt
     assert "3 other faces" in figure.alt and len(figure.axes) == 8
     lines = [axes for axes in figure.axes if axes.axison]
+    for axes, codes in zip(lines, (ae.encode(x).mean, q.mean), strict=True):
+        assert ", ".join(f"{code:.1f}" for code in codes[:, 0]) in figure.alt
+        places = {text.get_text(): text.get_position()[0] for text in axes.texts}
+        assert {"0", "2", "3"} == places.keys() - {"three draws", ""}
+        near = [places[number] - codes[int(number), 0].item() for number in "023"]
+        assert all(-1e-6 < off < 1 for off in near)
+        apart = sorted(places[number] for number in "023")
+        assert min(b - a for a, b in pairwise(apart)) > 0.2
     assert len({axes.get_xlim() for axes in lines}) == 1  # or far out and near look alike
 
 

@@ -116,6 +116,15 @@ def test_an_object_may_say_what_counts():
     assert fingerprint(a) == before != fingerprint(b)
 
 
+def test_a_compiled_function_is_known_by_what_was_compiled():
+    compiled = [
+        torch.compile(made(f"def f(x): return x + {n}"), backend="eager") for n in (1, 1, 2)
+    ]
+    one, again, other = (fingerprint(function) for function in compiled)
+    compiled[0](torch.zeros(2))  # fills its caches
+    assert fingerprint(compiled[0]) == one == again != other
+
+
 def test_members_of_an_enum_are_told_apart():
     Colour = enum.Enum("Colour", ["RED", "BLUE"])
     assert fingerprint(Colour.RED) != fingerprint(Colour.BLUE)

@@ -100,6 +100,14 @@ def test_the_same_call_gives_the_same_bits_whatever_happened_before():
     assert fit(seed=1).history["train_loss"] != a.history["train_loss"]
 
 
+def test_a_compiled_objective_trains_as_the_plain_one_and_goes_on(tmp_path):
+    """With the backend that needs no compiler for C++."""
+    compiled = torch.compile(noisy, backend="eager")
+    path = tmp_path / "state.safetensors"
+    fit(compiled, epochs=1, checkpoint=path)
+    assert_same_run(fit(), fit(compiled, resume_from=path))
+
+
 def fit_convolutions(epochs=2, **changes):
     """Pictures large enough for two threads to get work."""
     generator = torch.Generator().manual_seed(2)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from itertools import pairwise
 
 import torch
 from matplotlib.axes import Axes
@@ -19,6 +20,7 @@ from course_lib.plots.palette import FREE, colour
 LINE = torch.linspace(-4, 4, 801, dtype=torch.float64)
 DRAWS = 8  # from one cloud, decoded and shown
 EXTENT = 3.5  # of a plane, to either side
+SMALL, DIGIT = 7.5, 0.03  # letters of a face's number, and the share of the line that one takes
 
 
 @torch.no_grad()
@@ -34,7 +36,7 @@ def point_and_cloud(
     x : Tensor
         (n, C, H, W) in [-1, 1].
     face : int
-        Which of them; the codes of the others are only marked.
+        Which of them; the codes of the others are only marked, with their numbers.
     """
     figure = AltFigure(figsize=(8, 3), dpi=DPI, alt="")
     said, codes_of_all = [], torch.cat([model.encode(x).mean for model in (ae, vae)])
@@ -53,11 +55,16 @@ def point_and_cloud(
         axes.tick_params(labelsize=FONT_SIZE)
         axes.set_xlabel("latent element z", fontsize=FONT_SIZE, labelpad=1)
         axes.plot(mean, torch.zeros(len(mean)), "|", color="grey", markersize=14, clip_on=False)
+        for other, place in enumerate(_side_by_side(mean, DIGIT * (reach[1] - reach[0]))):
+            if other != face:  # which has its arrow or cloud there
+                axes.text(place, 0.17, other, fontsize=SMALL, ha="center", color="dimgrey")
+        where = ", ".join(f"{code:.1f}" for code in mean)
         if name == "AE":
             codes = mu[None]
             axes.annotate("", (codes.item(), 0), (codes.item(), 1),
                           arrowprops={"arrowstyle": "-|>", "color": ink})  # fmt: skip
-            said.append(f"AE: its code is the point {codes.item():.2f}, and is decoded.")
+            said.append(f"AE: its code is the point {codes.item():.2f}, and is decoded. All "
+                        f"codes, in the faces' order: {where}.")  # fmt: skip
         else:
             codes = mu + sigma * torch.tensor([-1.2, 0.1, 1.3])
             axes.fill_between(LINE, _bump(mu, sigma), color=ink, alpha=0.4, linewidth=0)
@@ -65,7 +72,8 @@ def point_and_cloud(
             axes.annotate("three draws", (codes.min(), 0.1), (codes.min() - 0.6, 0.6), ha="right",
                           fontsize=FONT_SIZE, arrowprops={"arrowstyle": "-"})  # fmt: skip
             said.append(f"VAE: its code is the cloud N({mu:.2f}, {sigma:.2f}²); three draws "
-                        "from it are decoded, to nearly the same picture.")  # fmt: skip
+                        "from it are decoded, to nearly the same picture. The middles of all "
+                        f"clouds: {where}.")  # fmt: skip
         _arrow(figure, "decoder", 0.64, 0.72, bottom + 0.16)
         for place, picture in enumerate(model.decode(codes[:, None])):
             _picture(figure, picture, 0.73 + 0.09 * place, bottom, 0.085)
@@ -214,6 +222,14 @@ def _steps(n: int, like: Tensor) -> Tensor:
 def _bump(mean: Tensor, sigma: Tensor | float) -> Tensor:
     """The density's form on `LINE`, its peak 1: narrow clouds are too high to be drawn to scale."""
     return (-0.5 * ((LINE - mean) / sigma) ** 2).exp()
+
+
+def _side_by_side(places: Tensor, gap: float) -> list[float]:
+    """Where words stand that belong to places (n,) on a line, none nearer than `gap` to another."""
+    order, words = places.argsort().tolist(), places.tolist()
+    for left, right in pairwise(order):
+        words[right] = max(words[right], words[left] + gap)
+    return words
 
 
 def _picture(figure: AltFigure, x: Tensor, left: float, bottom: float, width: float = 0.11) -> None:

@@ -12,6 +12,7 @@ from traitlets import Dict
 from course_lib import plots
 from course_lib.datasets import Splits, pictures
 from course_lib.explorers import decoders
+from course_lib.explorers.atlas import INACTIVE
 from course_lib.explorers.exploration import GAIN, Exploration, explore, snapshot
 from course_lib.explorers.explored_model import ExploredModel, ranges
 from course_lib.explorers.given import atlases, in_parts, named, one_picture, with_codes
@@ -309,6 +310,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
             "step": STEP,
             "gain": GAIN,
             "threshold": THRESHOLD,
+            "inactive": INACTIVE,
         }
 
     def _of_all(

@@ -8,8 +8,9 @@ By the widget's traits, which hold the latest; the view sets ``_choice`` and ``_
 ``_message``    text    what the kernel must tell the reader, else empty: a choice that it refused,
                         a figure that could not be drawn
 ``_setup``      dict    (latent explorer) what never changes: names of the models, number of
-                        elements, shapes of pictures, ranges of the sliders, whether it is plain;
-                        and the number of images, which grows where one's own is added
+                        elements, shapes of pictures, ranges of the sliders, whether it is plain,
+                        up to which variance an element is inactive; and the number of images,
+                        which grows where one's own is added
 ``_choice``     dict    (latent explorer) `ExplorerState.choice`, all of it at once; the view sets
                         it at each move, and what is impossible is put back
 ``_sliders``    list    (figure explorer) what never changes: a dict for each slider

@@ -100,6 +100,8 @@ class _Digests:
             yield from (thing.func, thing.args, dict(sorted(thing.keywords.items())))
         elif isinstance(thing, _GeneratorContextManager):  # a decorator such as @one_thread()
             yield from (thing.func, thing.args, thing.kwds)
+        elif hasattr(thing, "_torchdynamo_orig_callable"):  # torch.compile's, with caches around it
+            yield from ("compiled", thing._torchdynamo_orig_callable)
         elif isinstance(thing, MethodType):
             yield from (thing.__func__, thing.__self__)
         elif isinstance(thing, FunctionType):

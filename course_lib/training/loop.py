@@ -106,7 +106,8 @@ def fit(
         follow from `seed` too.
     objective : callable
         ``objective(model, x)`` gives per-example `Terms`; their mean loss is minimised. One with
-        a method ``at(step)`` gives the objective of each step.
+        a method ``at(step)`` gives the objective of each step. ``torch.compile(elbo)`` will do as
+        well: that may pay on a graphics card and hardly does on a CPU (tests/benchmarks/README.md).
     data : Splits
         ``train`` and ``validation`` of uint8 pictures (N, C, H, W).
     epochs : int

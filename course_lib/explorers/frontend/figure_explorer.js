@@ -27,7 +27,7 @@ function numberSlider({ label, min, max, step, decimals, log, frames }, move) {
   return { input, element, show: (value) => show(Math.log10(value)) };
 }
 
-/** Let `moved(value)` be called while one drags up and down in the picture's axis. */
+/** Let `moved(slider, value)` be called while one drags up and down in the picture's axis. */
 function draggable(picture, { slider, box, low, high, divisor }, values, moved) {
   const [left, bottom, width, height] = box;
   // Shares of the axis, from its lower left corner.

@@ -183,7 +183,7 @@ export function latentView(el, source) {
     const share = `${(100 * facts.share).toFixed(0)} %`;
     const caption = make("figcaption", {
       title: `map of the codes: their two principal directions, ${share} of their variance`,
-    }, `map (shows ${share})`);
+    }, setup.plain ? "map" : `map (shows ${share})`);
     row.pictures.append(make("figure", {}, caption, row.map.canvas));
   }
 

@@ -7,7 +7,6 @@ import { typable } from "./typing.js";
 import { round6 } from "./whole.js";
 
 export const FAR = 3; // standard deviations that a direction's slider reaches to either side
-const INACTIVE = 0.01; // variance up to which an element counts as unused, as in atlas.py
 
 /** The part of a choice that changes when an element is set, or codes are moved along a direction. */
 export function withValue(choice, key, value) {
@@ -21,8 +20,8 @@ export function withValue(choice, key, value) {
 
 /** A value of an element among a model's codes, in words: a number that is far out in one model may
  * be nothing in another, whose codes are larger. */
-function inSpreads(atlas, mean, element, value) {
-  if (!(atlas?.activity[element] > INACTIVE)) return "";
+function inSpreads(atlas, inactive, mean, element, value) {
+  if (!(atlas?.activity[element] > inactive)) return "";
   const far = (value - mean[element]) / Math.sqrt(atlas.activity[element]);
   const size = Math.abs(far).toFixed(1);
   return `${size === "0.0" ? "" : far < 0 ? "\u2212" : "+"}${size} spreads`;
@@ -119,7 +118,7 @@ export function codeSliders({ setup, choice, change, settle, say, atlas, emptied
     for (const [key, row] of rows) {
       row.show(isDirection(key) ? along.get(key) : code[key]);
       if (isDirection(key)) continue;
-      const size = inSpreads(atlas(), tensor("atlas/mean"), key, code[key]);
+      const size = inSpreads(atlas(), setup.inactive, tensor("atlas/mean"), key, code[key]);
       if (size) row.input.setAttribute("aria-valuetext", `${row.readout.textContent}, ${size}`);
       const words = [size, showSpread(row, mean?.[key], spread?.[key])];
       row.cost.textContent = words.filter(Boolean).join("; ");
