@@ -553,7 +553,7 @@ def test_the_drawing_of_point_and_cloud_says_where_they_are(small_vae):
     assert "3 other faces" in figure.alt and len(figure.axes) == 8
     lines = [axes for axes in figure.axes if axes.axison]
     for axes, codes in zip(lines, (ae.encode(x).mean, q.mean), strict=True):
-        assert ", ".join(f"{code:.1f}" for code in codes[:, 0]) in figure.alt
+        assert ", ".join(f"{code:z.1f}" for code in codes[:, 0]) in figure.alt
         places = {text.get_text(): text.get_position()[0] for text in axes.texts}
         assert {"0", "2", "3"} == places.keys() - {"three draws", ""}
         near = [places[number] - codes[int(number), 0].item() for number in "023"]
