@@ -57,7 +57,7 @@ def point_and_cloud(
         axes.plot(mean, torch.zeros(len(mean)), "|", color="grey", markersize=14, clip_on=False)
         for other, place in enumerate(_side_by_side(mean, DIGIT * (reach[1] - reach[0]))):
             if other != face:  # which has its arrow or cloud there
-                axes.text(place, 0.17, other, fontsize=SMALL, ha="center", color="dimgrey")
+                axes.text(place, 0.17, str(other), fontsize=SMALL, ha="center", color="dimgrey")
         where = ", ".join(f"{code:z.1f}" for code in mean)
         if name == "AE":
             codes = mu[None]
