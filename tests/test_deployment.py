@@ -91,9 +91,31 @@ def test_the_values_for_kubernetes_start_the_same():
     assert needed <= set(configuration().Spawner.environment)
 
 
+def test_an_image_checks_what_it_installs_as_the_set_up_does():
+    image, makefile = ((ROOT / name).read_text("utf-8") for name in ("Dockerfile", "Makefile"))
+    other_build = re.findall(r"^OTHER_BUILD = (.*)$", makefile, re.MULTILINE)
+    rules = [rule.replace("$$", "$") for rule in re.findall(r"awk '(.*?)' hashes.txt", makefile)]
+    expected = {rule for rule in rules if "(" not in rule} | set(other_build)
+    assert set(re.findall(r"awk '(.*?)' hashes.txt", image)) == expected and len(expected) == 2
+
+
+def test_what_an_image_made_is_not_hidden_by_ones_own_course():
+    image = (ROOT / "Dockerfile").read_text("utf-8")
+    [course, made, shared] = re.findall(r"^ENV COURSE=(\S+) COURSE_DATA=(\S+) COURSE_SHARED=(\S+)$",
+                                        image, re.MULTILINE)[0]  # fmt: skip
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text("utf-8"))
+    assert container["workspaceMount"].endswith(f"target={course},type=bind")
+    assert made == shared and Path(course) not in Path(made).parents
+
+
 def test_an_image_copies_no_set_up_and_nobodys_work():
-    ignored = (ROOT / ".dockerignore").read_text("utf-8").split()
-    assert {".git", ".venv", "data/*", "notebooks/mine"} <= set(ignored)
+    ignored, of_git = (
+        {line.removeprefix("**/").rstrip("/") for line in lines if line and line[0] != "#"}
+        for lines in (
+            (ROOT / f".{name}ignore").read_text().splitlines() for name in ("docker", "git")
+        )
+    )
+    assert {".git", *of_git} <= ignored
     container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text("utf-8"))
     place = ROOT / ".devcontainer"
     assert (place / container["build"]["dockerfile"]).resolve() == ROOT / "Dockerfile"
