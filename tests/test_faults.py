@@ -68,8 +68,9 @@ def test_a_notebook_that_says_another_thing_each_time_is_told(tmp_path, capsys):
     assert path.read_bytes() == before
 
 
-def test_a_cell_that_another_processor_brings_near_its_limit_is_told(tmp_path):
+def test_a_cell_that_another_processor_brings_near_its_limit_is_told(tmp_path, monkeypatch):
     """Of a processor all that a cell can ask here is what the libraries were told."""
+    monkeypatch.delenv("ATEN_CPU_CAPABILITY", raising=False)  # whoever runs all tests as another
     other = "import os; other = 'ATEN_CPU_CAPABILITY' in os.environ"
     cells = [new_code_cell(source) for source in (other, "1 + 0.04 * other", "1 + 0.01 * other")]
     for cell in cells[1:]:
