@@ -16,6 +16,7 @@ from traitlets.config import Config
 ROOT = Path(__file__).resolve().parent.parent
 HUB = ROOT / "course_lib" / "authoring" / "hub"
 NOTEBOOK = "notebooks/mine/00_start_here.ipynb"
+FOR_TEACHERS = {"ANSWERS.md", "TEACHING.md"}
 SETTINGS = "labconfig/default_setting_overrides.json"  # of JupyterLab, for all who take the course
 
 
@@ -65,6 +66,8 @@ def test_a_user_reads_what_is_shared_and_writes_at_home(tmp_path, monkeypatch):
     assert (Path(seen.jupyter) / SETTINGS).is_file()
     assert (mine / NOTEBOOK).is_file()
     assert (mine / "notebooks" / "CLAIMS.md").resolve() == ROOT / "notebooks" / "CLAIMS.md"
+    kept = {path.name for path in (ROOT / "notebooks").glob("*.*")}
+    assert kept - {path.name for path in (mine / "notebooks").iterdir()} == FOR_TEACHERS
     model = mine / "data" / "models" / "one.safetensors"
     assert model.read_text() == "shared"
     replaced = model.with_suffix(".part")
@@ -115,7 +118,7 @@ def test_an_image_copies_no_set_up_and_nobodys_work():
             (ROOT / f".{name}ignore").read_text().splitlines() for name in ("docker", "git")
         )
     )
-    assert {".git", *of_git} <= ignored
+    assert {".git", "notebooks/ANSWERS.md", *of_git} <= ignored
     container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text("utf-8"))
     place = ROOT / ".devcontainer"
     assert (place / container["build"]["dockerfile"]).resolve() == ROOT / "Dockerfile"

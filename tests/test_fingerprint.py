@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from course_lib import objectives
+from course_lib.training import loop
 from course_lib.training.fingerprint import fingerprint
 from course_lib.training.threads import one_thread
 
@@ -123,6 +124,15 @@ def test_a_compiled_function_is_known_by_what_was_compiled():
     one, again, other = (fingerprint(function) for function in compiled)
     compiled[0](torch.zeros(2))  # fills its caches
     assert fingerprint(compiled[0]) == one == again != other
+
+
+def test_of_the_training_loop_names_and_numbers_count_and_words_do_not():
+    def steps(number=2, words="slow", called="print", doc="One."):
+        source = f'def f(x):\n    """{doc}"""\n    {called}("{words}")\n    return x * {number}'
+        return fingerprint(*loop._steps(made(source)))
+
+    assert steps() == steps(words="slower", doc="Another.")
+    assert len({steps(), steps(number=3), steps(called="len")}) == 3
 
 
 def test_members_of_an_enum_are_told_apart():

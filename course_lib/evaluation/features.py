@@ -16,6 +16,7 @@ from course_lib.datasets import Splits
 from course_lib.files import data_folder, load_or_make
 from course_lib.training.fingerprint import fingerprint
 from course_lib.training.runtime import own_random_numbers
+from course_lib.training.threads import one_thread
 from course_lib.transforms import Pictures
 
 BATCH = 500  # pictures that go through the network at a time
@@ -138,6 +139,7 @@ def factor_reader(faces: Splits, *, epochs: int = 6, root: Path | None = None) -
     return reader.eval().requires_grad_(False)
 
 
+@one_thread()  # its layers are small
 def _train(images: Pictures, factors: Tensor, epochs: int) -> dict[str, Tensor]:
     with own_random_numbers(seed=0):
         reader = FactorReader(images.shape[-1], factors.shape[1])

@@ -13,6 +13,7 @@ from torch.distributions import MultivariateNormal, Normal
 from course_lib.models import code
 from course_lib.objectives import log_likelihood, posterior
 from course_lib.training.runtime import evaluating, own_random_numbers
+from course_lib.training.threads import multiply_adds, threads_worth
 
 BATCH = 500  # pictures that go through a network at a time
 
@@ -73,7 +74,8 @@ def importance_sampling(
     """
     if k < 1 or chunk < 1:
         raise ValueError(f"There are k={k} and chunk={chunk}, but both must be 1 or more.")
-    with evaluating(model), own_random_numbers(seed):
+    work = chunk * _decoding(model, x)
+    with evaluating(model), own_random_numbers(seed), threads_worth(work):
         q = proposal or posterior(model, x)
         matrix = isinstance(q, MultivariateNormal)
         # Once looked at, a lazy_property is a tensor.
@@ -92,6 +94,13 @@ def importance_sampling(
             log_weights[chosen] = log_likelihood(model, x, z) + prior - log_q
     total = log_weights.logsumexp(0)
     return ImportanceEstimate(log(k) - total, (2 * total - (2 * log_weights).logsumexp(0)).exp())
+
+
+def _decoding(model: nn.Module, x: Tensor) -> int:
+    """Multiply-adds that one code takes to be decoded."""
+    with evaluating(model):
+        z = posterior(model, x[:1]).mean
+        return multiply_adds(model, lambda: model.decode(z))
 
 
 def nll(model: nn.Module, x: Tensor, k: int = 1000, **settings) -> Tensor:
@@ -135,7 +144,9 @@ def refined_posterior(
             "likelihood, one that has a sigma2."
         )
     with evaluating(model):
-        parts = [_laplace(model, part, steps) for part in x.split(50)]  # jacobians are large
+        at_once, elements = 50, posterior(model, x[:1]).mean.shape[1]  # jacobians are large
+        with threads_worth(at_once * elements * _decoding(model, x)):
+            parts = [_laplace(model, part, steps) for part in x.split(at_once)]
     mean, precision = (torch.cat(both) for both in zip(*parts, strict=True))
     # In float64, and by its lower half: rounding leaves JᵀJ not quite symmetric, and near singular.
     covariance = widen**2 * torch.cholesky_inverse(torch.linalg.cholesky(precision.double()))

@@ -12,6 +12,7 @@ from functools import partial
 from inspect import unwrap
 from math import ceil
 from pathlib import Path
+from types import FunctionType
 from typing import Protocol
 
 import torch
@@ -356,12 +357,18 @@ def content(images: Pictures) -> str:
     return f"{list(images.shape)} {fingerprint(images)}"
 
 
+def _steps(loop: FunctionType) -> tuple:
+    """What the loop does, without what it says: its names and numbers, and the order of both."""
+    code = loop.__code__
+    numbers = [number for number in code.co_consts if isinstance(number, int | float)]
+    return code.co_code, code.co_names, numbers
+
+
 def identity(
     network, objective, data, transform, batch_size, lr, seed, precision, **_
 ) -> dict[str, str | float]:
     """What a run's numbers depend on, so that it is taken for no other."""
     check_kinds(data, objective)
-    loop = unwrap(fit).__code__
     called = objective.func if isinstance(objective, partial) else objective
     transform = transform or whole_picture(network, data.train)
     return {
@@ -376,6 +383,8 @@ def identity(
         "transform": f"{type(transform).__name__} {fingerprint(transform)}",
         "training pictures": content(data.train),
         "validation pictures": content(data.validation),
-        "training loop": fingerprint(Criterion, _batches, adam, loop.co_code, loop.co_names),
+        "training loop": fingerprint(
+            Criterion, _batches, adam, processes.share, processes.own_noise, *_steps(unwrap(fit))
+        ),
         "PyTorch": torch.__version__,
     }

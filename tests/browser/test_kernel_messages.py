@@ -292,12 +292,14 @@ def pasted(text: str, explorer: LatentExplorer) -> torch.Tensor:
 
 def test_the_python_is_of_the_model_that_is_asked_for(page):
     torch.manual_seed(0)
-    pair = {"AE": FullyConnectedAutoencoder(latent_dim=9), "VAE": FullyConnectedVAE(latent_dim=9)}
+    ours = 'the "VAE", ours'
+    pair = {"AE": FullyConnectedAutoencoder(latent_dim=9), ours: FullyConnectedVAE(latent_dim=9)}
     explorer = LatentExplorer(pair, images(60)[:3], training=images(60))
     page.add_script_tag(content=bundle("edits"))
-    explorer.state.moves, explorer.state.sample = {"VAE": (3.0, -2.0)}, 5
+    explorer.state.moves, explorer.state.sample = {ours: (3.0, -2.0)}, 5
+    explorer.state.noise = 0.5
     ask = "([choice, name, posterior]) => python(choice, name, posterior)"
-    for name, posterior in [("AE", False), ("VAE", True)]:
+    for name, posterior in [("AE", False), (ours, True)]:
         text = page.evaluate(ask, [explorer.state.choice, name, posterior])
         theirs = explorer.seen[name].edited.int()
         assert (pasted(text, explorer) - theirs).abs().max() <= 1, text

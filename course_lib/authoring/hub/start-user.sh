@@ -7,7 +7,12 @@ mine="$HOME/autoencoders"
 export COURSE_DATA="$mine/data" COURSE_PROGRESS="$mine/progress.json"
 export JUPYTER_CONFIG_PATH="$COURSE/course_lib/authoring/jupyter"
 mkdir -p "$mine/notebooks" "$COURSE_DATA"
-ln -sfn "$COURSE"/notebooks/*.* "$mine/notebooks/"
+for file in "$COURSE"/notebooks/*.*; do
+    case "$file" in
+        */ANSWERS.md | */TEACHING.md) ;;  # for those who teach
+        *) ln -sfn "$file" "$mine/notebooks/" ;;
+    esac
+done
 cp --recursive --symbolic-link --no-clobber "$COURSE_SHARED/." "$COURSE_DATA"
 cd "$mine"
 "$PYTHON" -m course_lib copies

@@ -177,8 +177,8 @@ export function python(choice, name, posterior = false) {
   lines.push("from course_lib.transforms import to_image");
   lines.push(`latent = ${start[origin]}`);
   if (drawn) {
-    lines.push(`spread = ${model}.encode(${face(number)}).stddev`);
-    lines.push(`latent = latent + spread * ${noise(choice.sample)}`);
+    lines.push(`sigma_z = ${model}.encode(${face(number)}).stddev`);
+    lines.push(`latent = latent + sigma_z * ${noise(choice.sample)}`);
   }
   if (choice.step) {
     lines.push(`latent = torch.lerp(latent, code(${model}, ${face(choice.target)}), ${choice.step})`);
@@ -195,7 +195,7 @@ export function python(choice, name, posterior = false) {
   if (choice.scale !== 1) lines.push(`latent = ${choice.scale} * latent`);
   if (choice.shift) lines.push(`latent = latent + ${choice.shift}`.replace("+ -", "- "));
   if (choice.noise) {
-    const amount = `${choice.noise} * explorer.units["${name}"]`;
+    const amount = `${choice.noise} * explorer.units[${key}]`;
     lines.push(`latent = jitter(latent, ${amount}, seed=${choice.noise_seed})`);
   }
   if (choice.edits.length) {
