@@ -646,6 +646,7 @@ def test_a_longer_run_is_replaced_only_when_asked(folder):
         with pytest.warns(UserWarning, match="different"):
             cached(**changes)
         assert longer.is_file()
+    assert len(list(folder.iterdir())) == 2, "the longest and the last"
     assert not cached(epochs=3)[1], "it is still read"
     with pytest.warns(UserWarning, match="different"):
         cached(epochs=4)

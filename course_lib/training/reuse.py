@@ -34,8 +34,8 @@ def fit_or_load(
 
     It is the same run only if everything is the same that its numbers depend on: starting
     weights, objective and network down to their code, pictures, settings (see `fingerprint`).
-    Otherwise it trains, says what differs, and replaces the stored run of that name, unless that
-    is a longer one; where it only reads, it says that too. A run that was interrupted or killed
+    Otherwise it trains, says what differs, and replaces the stored runs of that name, but for the
+    longest if that is longer; where it only reads, it says that too. A run that was interrupted or killed
     goes on from its last epoch. While another program trains it, this one waits.
 
     Parameters
@@ -125,13 +125,14 @@ def fit_or_load(
         if len(state.history.get("epoch", [])) == epochs:
             state.optimizer.state.clear()
             checkpoints.save(state, path)
+            longest = None if afresh else max(others, key=_epochs, default=None)
             for other in others:
-                if afresh or not _longer(other, epochs):
+                if other != longest or _epochs(other) <= epochs:
                     other.unlink(missing_ok=True)
     return state
 
 
-def _longer(path: Path, epochs: int) -> bool:
+def _epochs(path: Path) -> int:
     with suppress(Mismatch):  # a damaged one is of use to nobody
-        return checkpoints.epochs_done(path) > epochs
-    return False
+        return checkpoints.epochs_done(path)
+    return 0

@@ -117,8 +117,9 @@ def nothing_to_write_to(folder: Path) -> Iterator[Path]:
         yield place
 
 
-def fresh(shell: str = "true", **environment: str) -> trials.Fault:
-    """The command in a process of its own, with a data file whose name is not ASCII."""
+def fresh(shell: str = "true", startup: str = "", **environment: str) -> trials.Fault:
+    """The command in a process of its own, with a data file whose name is not ASCII; a line of
+    Python may run before it."""
 
     @trials.slow
     @trials.at_most(2)
@@ -126,9 +127,10 @@ def fresh(shell: str = "true", **environment: str) -> trials.Fault:
         data = folder / "Gesichter σ² ü.npy"
         np.save(data, np.load(kills.GIVEN / "pictures.npy"))
         words = ["-m", "course_lib", "train", "--data", data, "--folder", folder / "Läufe/σ"]
+        (folder / "sitecustomize.py").write_text(startup)
         run = subprocess.run(
             ["sh", "-c", f'{shell}; exec "$@"', "sh", sys.executable, *words, *kills.OPTIONS],
-            env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+            env=os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"} | environment,
             capture_output=True,
         )
         done = (folder / "Läufe" / "σ" / "figures.json").is_file()
@@ -144,6 +146,9 @@ FAULTS = {
     "no file may be larger": large_files,
     "a folder that is only to be read": read_only,
     "no home": fresh(HOME="/nonexistent"),
+    "no folder for temporary files": fresh(
+        startup="import tempfile; tempfile._candidate_tempdir_list = list"
+    ),
     "C locale, names outside ASCII": fresh(LC_ALL="C", PYTHONCOERCECLOCALE="0", PYTHONUTF8="0"),
     "32 file descriptors": fresh("ulimit -n 32"),
 }
