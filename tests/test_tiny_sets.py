@@ -1,5 +1,5 @@
-"""Sets of pictures that are hardly any: all that the course does with codes ends in a number that can
-be shown, or in a sentence that says what is missing."""
+"""Sets of pictures that are hardly any: all that the course does with codes ends in a number that
+can be shown, or in a sentence that says what is missing."""
 
 import math
 import re

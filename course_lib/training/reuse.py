@@ -35,8 +35,8 @@ def fit_or_load(
     It is the same run only if everything is the same that its numbers depend on: starting
     weights, objective and network down to their code, pictures, settings (see `fingerprint`).
     Otherwise it trains, says what differs, and replaces the stored runs of that name, but for the
-    longest if that is longer; where it only reads, it says that too. A run that was interrupted or killed
-    goes on from its last epoch. While another program trains it, this one waits.
+    longest if that is longer; where it only reads, it says that too. A run that was interrupted or
+    killed goes on from its last epoch. While another program trains it, this one waits.
 
     Parameters
     ----------
