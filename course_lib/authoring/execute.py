@@ -28,6 +28,7 @@ _SLIDESHOW = {
             "--jp-code-font-size": "19px",
             "--jp-content-font-size1": "20px",
         },
+        ".jp-RenderedHTMLCommon table:is(.jp-Deck *)": {"font-size": "18px"},
         ".jp-RenderedImage img:is(.jp-Deck *)": {"max-height": "42vh", "width": "auto"},
     }
 }
