@@ -130,7 +130,7 @@ def water():
 
 
 def ways_to_ten_gaussians():
-    text = output("08", "Bars of Fréchet distance to real faces (logarithmic). AE: own")
+    text = output("08", "Bars of Fréchet distance, squared units of a pixel (logarithmic). AE: own")
     table = output("08", "                AE   VAE\nown")
     ways = re.findall(r"[\d.]+\d", text), re.findall(r"^\w.*?([\d.]+) ", table, re.MULTILINE)
     for own, one, ten in (map(float, way[:3]) for way in ways):

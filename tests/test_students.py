@@ -357,5 +357,10 @@ def test_a_notebook_that_stands_alone_fetches_the_course(monkeypatch, installed)
     shell = SimpleNamespace(run_line_magic=lambda *words: ran.append(words))
     found = importlib.util.find_spec("course_lib") if installed else None
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: found)
-    exec(TransformerManager().transform_cell(source), {"get_ipython": lambda: shell})
+    names = {"get_ipython": lambda: shell}
+    if not installed:  # as it stands there is no address
+        with pytest.raises(AssertionError, match="Ask who teaches for the course's address"):
+            exec(TransformerManager().transform_cell(source), names)
+    mended = source.replace("git+https://…", "git+https://there")
+    exec(TransformerManager().transform_cell(mended), names)
     assert ran == ([] if installed else [("pip", "install -q {COURSE}")])

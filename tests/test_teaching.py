@@ -108,8 +108,8 @@ SEVEN = {
         "faces' own",
     ],
     "What matters for drawing is the density of the codes.": [
-        "latent flow, the VAE's decoder: share told apart, less than of ten Gaussians, by",
-        "latent flow, the VAE's decoder: share told apart, less than of a second VAE, by",
+        "latent flow, the VAE's decoder, worst of 3 seeds: share told apart, less than of ten Gaussians, by",
+        "latent flow, the VAE's decoder, worst of 3 seeds: share told apart, less than of a second VAE, by",
     ],
 }
 
