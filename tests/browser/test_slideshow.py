@@ -28,8 +28,8 @@ DOWN_OR_ON = """async () => {
 SLIDE = """() => {
     const shown = q => [...document.querySelectorAll(`.jp-Deck .jp-deck-mod-onscreen ${q}`)]
         .filter(e => e.getClientRects().length);
-    const words = ':is(.cm-content, .jp-RenderedHTMLCommon :is(p, li, td, th), .jp-RenderedText pre)';
-    const letters = shown(words);
+    const all = ':is(.cm-content, .jp-RenderedHTMLCommon :is(p, li, td, th), .jp-RenderedText pre)';
+    const letters = shown(all);
     const panels = document.querySelectorAll('.jp-Deck :is(.jp-Notebook, .jp-WindowedPanel-outer)');
     return {
         begins: letters[0]?.innerText.slice(0, 60),
