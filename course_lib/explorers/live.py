@@ -14,6 +14,7 @@ By the widget's traits, which hold the latest; the view sets ``_choice`` and ``_
 ``_choice``     dict    (latent explorer) `ExplorerState.choice`, all of it at once; the view sets
                         it at each move, and what is impossible is put back
 ``_sliders``    list    (figure explorer) what never changes: a dict for each slider
+``_handle``     dict    (figure explorer) `Handle`, an axis of the picture to drag; empty without
 ``_values``     dict    (figure explorer) number by name; set and put back like ``_choice``
 ``_picture``    bytes   (figure explorer) the last figure drawn, a PNG file
 ``_alt``        text    (figure explorer) its description
