@@ -80,6 +80,7 @@ def course(tmp_path, capsys):
     folder.mkdir(parents=True)
     shutil.copy(ROOT / "notebooks" / "explorer.png", folder)
     (folder.parent / "README.md").write_text("# The course\n\n[first](notebooks/01_first.ipynb)")
+    (folder / "HANDOUT.md").write_text("# Two pages\n")
     for name, first, link in (
         ("01_first", "# 1 · First: what is it?", "02_second.ipynb"),
         ("02_second", "# 2 · Second: what was it?", "CLAIMS.md"),
