@@ -137,7 +137,7 @@ def two_stage_sample(
     first: nn.Module, second: CodeVAE, n: int, generator: torch.Generator | None = None
 ) -> Tensor:
     """Generate pictures (n, C, H, W): the second VAE draws codes, the first decodes them."""
-    return first.decode(second.sample(n, generator))
+    return first.decode(second.sample(n, generator))  # ty: ignore[not-callable]
 
 
 class HierarchicalVAE(FullyConnectedVAE):
@@ -357,5 +357,5 @@ def vector_quantised(model: VectorQuantisedVAE, x: Tensor, commitment: float = 0
     distortion = -log_likelihood(model, x, z[None])[0]
     rounded = model.lookup(model.indices(z))
     moved = (rounded - z.detach()).square() + commitment * (z - rounded.detach()).square()
-    loss = distortion + moved.sum(1) / (2 * model.likelihood.sigma2.detach())
+    loss = distortion + moved.sum(1) / (2 * model.likelihood.sigma2.detach())  # ty: ignore[not-callable]
     return Terms(loss, distortion, torch.full_like(loss, model.groups * log(model.codebook_size)))

@@ -163,7 +163,7 @@ def sample_loss(
             f"error from {', '.join(ERROR)}."
         )
     q = posterior(model, x)
-    squares = F.mse_loss(model.decode(q.rsample()), x, reduction="none").flatten(1)
+    squares = F.mse_loss(model.decode(q.rsample()), x, reduction="none").flatten(1)  # ty: ignore[not-callable]
     distortion = squares.mean(1) if error == ERROR[0] else squares.sum(1)
     rate = -0.5 * (1 + q.variance.log() - q.mean.square() - q.variance).sum(1)
     return Terms(distortion + (len(x) if kl == KL[0] else 1) * rate, distortion, rate)

@@ -235,7 +235,7 @@ class Aggressive:
 
 def posterior(model: nn.Module, x: Tensor) -> Distribution:
     """q(z|x), (B, K), of a model that has one; a TypeError that says so of one that has not."""
-    q = model.encode(x) if hasattr(model, "likelihood") else None
+    q = model.encode(x) if hasattr(model, "likelihood") else None  # ty: ignore[not-callable]
     if not isinstance(q, Distribution):
         raise TypeError(
             f"A {type(model).__name__} has no distribution of codes and no likelihood, so there "
@@ -246,8 +246,8 @@ def posterior(model: nn.Module, x: Tensor) -> Distribution:
 
 def log_likelihood(model: nn.Module, x: Tensor, z: Tensor) -> Tensor:
     """log p(x|z), (S, B), of pictures (B, C, H, W) under S codes each, (S, B, K)."""
-    decoded = model.decode(z.flatten(0, 1)).unflatten(0, z.shape[:2])
-    return model.likelihood.log_prob(x, decoded)  # ty: ignore[missing-union-attribute]
+    decoded = model.decode(z.flatten(0, 1)).unflatten(0, z.shape[:2])  # ty: ignore[not-callable]
+    return model.likelihood.log_prob(x, decoded)  # ty: ignore[missing-union-attribute, not-callable]
 
 
 def log_ratio(q: Distribution, z: Tensor) -> Tensor:

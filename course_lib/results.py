@@ -178,10 +178,10 @@ def samples(model: nn.Module, codes: Tensor | None = None, seed: int = 0) -> plo
     """
     n = COLUMNS**2
     if codes is None:
-        made, source = model.sample(n, torch.Generator().manual_seed(seed)), "the prior N(0, I)"
+        made, source = model.sample(n, torch.Generator().manual_seed(seed)), "the prior N(0, I)"  # ty: ignore[not-callable]
     else:
         drawn, source = _drawn(codes, n, seed)
-        made = model.decode(drawn.to(codes))
+        made = model.decode(drawn.to(codes))  # ty: ignore[not-callable]
     return plots.grid(made, columns=COLUMNS, title=f"Decoded codes drawn from {source}")
 
 

@@ -100,7 +100,7 @@ def _decoding(model: nn.Module, x: Tensor) -> int:
     """Multiply-adds that one code takes to be decoded."""
     with evaluating(model):
         z = posterior(model, x[:1]).mean
-        return multiply_adds(model, lambda: model.decode(z))
+        return multiply_adds(model, lambda: model.decode(z))  # ty: ignore[not-callable]
 
 
 def nll(model: nn.Module, x: Tensor, k: int = 1000, **settings) -> Tensor:
@@ -165,15 +165,15 @@ def _laplace(model: nn.Module, x: Tensor, steps: int) -> tuple[Tensor, Tensor]:
         # Slopes from small steps: a proposal need not be exact, and PyTorch's forward mode loads
         # its compiler, 240 MB.
         width, each = 1e-3, torch.eye(z.shape[1]).to(z)
-        moved = model.decode((z[:, None] + width * each).flatten(0, 1))
-        moved = moved.unflatten(0, (len(z), -1)) - model.decode(z)[:, None]
+        moved = model.decode((z[:, None] + width * each).flatten(0, 1))  # ty: ignore[not-callable]
+        moved = moved.unflatten(0, (len(z), -1)) - model.decode(z)[:, None]  # ty: ignore[not-callable]
         jacobian = moved.flatten(2).mT / width
         return jacobian, jacobian.mT @ jacobian / sigma2 + each
 
     z = posterior(model, x).mean
     for _ in range(steps):
         jacobian, precision = curvature(z)
-        residual = (x - model.decode(z)).flatten(1) / sigma2
+        residual = (x - model.decode(z)).flatten(1) / sigma2  # ty: ignore[not-callable]
         uphill = torch.einsum("bdk,bd->bk", jacobian, residual) - z
         step = torch.linalg.solve(precision, uphill)
         tried = z + z.new_tensor([1, 1 / 2, 1 / 4, 0])[:, None, None] * step

@@ -200,7 +200,7 @@ def _collapsed(model: nn.Module, codes: Tensor) -> bool:
     # Small codes are not yet the same: a decoder may tell them apart, as an autoencoder's does.
     return bool(
         variance <= INACTIVE
-        and model.decode(codes[:100].to(next(model.parameters()))).std(0).mean() < GREY_LEVEL
+        and model.decode(codes[:100].to(next(model.parameters()))).std(0).mean() < GREY_LEVEL  # ty: ignore[not-callable]
     )
 
 

@@ -73,7 +73,7 @@ class Path(NamedTuple):
         the cross-fade of the way's first and last picture."""
         place = torch.lerp(*self.ends, t)[None]
         first, last = self.pictures[:1].float(), self.pictures[-1:].float()
-        return to_image(self.model.decode(place).cpu()), torch.lerp(first, last, t).round().byte()
+        return to_image(self.model.decode(place).cpu()), torch.lerp(first, last, t).round().byte()  # ty: ignore[not-callable]
 
 
 @torch.inference_mode()
@@ -108,7 +108,7 @@ def path(
     device = next(model.parameters()).device
     ends = torch.cat([code(model, transform(face[:]).to(device)) for face in (a, b)])
     between = latents.interpolate(ends[:1], ends[1:], steps)
-    return Path(name, model, ends, to_image(model.decode(between).cpu()))
+    return Path(name, model, ends, to_image(model.decode(between).cpu()))  # ty: ignore[not-callable]
 
 
 def strip_figure(paths: Sequence[Path], t: float) -> AltFigure:

@@ -92,7 +92,7 @@ def explore(
         On the CPU.
     """
     weight = next(model.parameters())
-    before, after = (to_image(model.decode(z.to(weight)).cpu()) for z in (code, edited))
+    before, after = (to_image(model.decode(z.to(weight)).cpu()) for z in (code, edited))  # ty: ignore[not-callable]
     return Exploration(
         before,
         after,

@@ -195,7 +195,7 @@ def _on_steps(low: float, high: float) -> tuple[float, float, float]:
 
 @torch.inference_mode()
 def _spreads(model: nn.Module, x: Tensor) -> Tensor | None:
-    encoded = model.encode(x.to(next(model.parameters())))
+    encoded = model.encode(x.to(next(model.parameters())))  # ty: ignore[not-callable]
     return encoded.stddev.float().cpu() if isinstance(encoded, Distribution) else None
 
 

@@ -122,9 +122,9 @@ def _looks(models: list[nn.Module], x: Tensor) -> list[Look]:
     noise = torch.cat([prior_draw(draw, codes.shape[1]) for draw in range(len(x))])
     looks = []
     for model, q in zip(models, posteriors, strict=True):
-        error = (model.decode(q.mean + q.stddev * noise) - x).square().mean().item()
+        error = (model.decode(q.mean + q.stddev * noise) - x).square().mean().item()  # ty: ignore[not-callable]
         rate = kl_divergence(q, Normal(0.0, 1.0)).sum(1).mean().item()
-        pictures = [model.decode(codes[:FACES]) for codes in (q.mean, noise)]
+        pictures = [model.decode(codes[:FACES]) for codes in (q.mean, noise)]  # ty: ignore[not-callable]
         clouds = torch.stack([map_axes * v @ map_axes.T for v in q.variance[:FACES]])
         looks.append(Look(error, rate, pictures, q.mean @ map_axes.T, clouds))
     return looks

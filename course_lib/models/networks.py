@@ -264,7 +264,7 @@ def code(model: nn.Module, x: Tensor) -> Tensor:
     Tensor
         (B, K).
     """
-    encoded = model.encode(x)
+    encoded = model.encode(x)  # ty: ignore[not-callable]
     return encoded.mean if isinstance(encoded, Distribution) else encoded
 
 
