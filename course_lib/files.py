@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # whoever only writes notebooks does not wait for PyTorch
 HOST = re.sub(r"\W", "_", platform.node())[:40]  # process ids count on one computer
 PART = re.compile(r"\.(\w*)-(\d+)-[0-9a-f]{8}\.part")
 DAY = 86_400  # seconds
+ELSEWHERE = "choose another folder; that of data sets and models is set by the variable COURSE_DATA"
 _under_way: set[Path] = set()
 
 
@@ -41,7 +42,7 @@ def data_folder() -> Path:
     return Path(chosen) if chosen else Path(__file__).resolve().parent.parent / "data"
 
 
-def check_writable(folder: Path) -> None:
+def check_writable(folder: Path, mend: str = ELSEWHERE) -> None:
     """Refuse a folder that nothing can be written to, before much has been computed.
 
     Nothing is left there: a folder that is missing is not made, but the one that it would be made
@@ -50,6 +51,8 @@ def check_writable(folder: Path) -> None:
     Parameters
     ----------
     folder : Path
+    mend : str
+        What to do where nothing can be.
 
     Raises
     ------
@@ -62,8 +65,7 @@ def check_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise type(error)(
-            f"Nothing can be written to '{folder}' ({error.strerror or error}): choose another "
-            "folder; that of data sets and models is set by the variable COURSE_DATA."
+            f"Nothing can be written to '{folder}' ({error.strerror or error}): {mend}."
         ) from error
 
 
@@ -230,9 +232,9 @@ def load_or_make(
 ) -> "dict[str, Tensor]":
     """Tensors from a safetensors file, made first where it is missing or not as it should be.
 
-    A file that is cut short, no safetensors file or of another recipe is noticed, by its size and
-    its header. Its numbers are taken on trust: to check them all would read the whole file at
-    every load. Of two programs that want it at once, one makes it and the other waits.
+    A file that is cut short, damaged in any bit, or of another recipe is noticed and replaced: it
+    is read once as a whole, piece by piece, and compared with its checksum (150 MB take a tenth of
+    a second). Of two programs that want it at once, one makes it and the other waits.
 
     Parameters
     ----------
@@ -246,8 +248,8 @@ def load_or_make(
     Returns
     -------
     dict of Tensor
-        Mapped from the file: a page is read when it is first looked at. Writing to them changes
-        a private copy and never the file.
+        Mapped from the file: a page counts as this process's when it is first looked at. Writing
+        to them changes a private copy and never the file.
 
     Raises
     ------
@@ -257,7 +259,7 @@ def load_or_make(
     """
     if (tensors := _read(path, made_by)) is not None:
         return tensors
-    from safetensors.torch import save_file
+    from course_lib import checksum
 
     check_place(path)
     with one_at_a_time(path):
@@ -266,7 +268,7 @@ def load_or_make(
         tensors = make()
         try:
             with written_beside(path) as beside:
-                save_file(tensors, beside, {"made_by": made_by})
+                checksum.save_file(tensors, beside, {"made_by": made_by})
         except (OSError, SafetensorError) as error:  # the second kind is of a full disk, too
             warnings.warn(
                 f"{path} could not be written ({error}), and will be made anew the next time: make "
@@ -278,10 +280,12 @@ def load_or_make(
 
 
 def _read(path: Path, made_by: str) -> "dict[str, Tensor] | None":
-    """The tensors, or None where the file is missing, cut short, foreign or of another recipe."""
+    """The tensors, or None where the file is missing, damaged, foreign or of another recipe."""
+    from course_lib import checksum
+
     try:
-        with safe_open(path, framework="pt") as file:  # it compares the header and the file's size
-            if (file.metadata() or {}).get("made_by") != made_by:
+        with safe_open(path, framework="pt") as file:
+            if (file.metadata() or {}).get("made_by") != made_by or checksum.misfit(path):
                 return None
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError):

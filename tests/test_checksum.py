@@ -10,10 +10,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from course_lib import models, training
+from course_lib import checksum, models, training
 from course_lib.datasets import Splits
 from course_lib.objectives import squared_error
-from course_lib.training import checkpoints, checksum
+from course_lib.training import checkpoints
 from course_lib.training.checkpoints import Mismatch
 from course_lib.transforms import face_transform
 

@@ -1,5 +1,6 @@
 """The front door to the data: every set, every refusal, splits, cache and memory map."""
 
+import random
 import socket
 import threading
 from functools import partial
@@ -264,6 +265,19 @@ def test_no_cut_goes_unnoticed(tmp_path):
     assert files.load_or_make(tmp_path / "whole", "recipe", refuse).keys() == truth.keys()
 
 
+def test_no_changed_bit_goes_unnoticed(tmp_path):
+    """Wherever in the file it is: 1,000 of them."""
+    path, chance = tmp_path / "kept", random.Random(0)
+    files.load_or_make(path, "recipe", lambda: {"images": torch.arange(3000, dtype=torch.uint8)})
+    data = path.read_bytes()
+    for _ in range(1000):
+        damaged = bytearray(data)
+        damaged[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        path.write_bytes(damaged)
+        with pytest.raises(AssertionError, match="made again"):
+            files.load_or_make(path, "recipe", refuse)
+
+
 def test_another_programs_tensors_are_replaced(tmp_path):
     path, truth = tmp_path / "models" / "own", {"images": torch.arange(3)}
     path.parent.mkdir()
@@ -274,7 +288,7 @@ def test_another_programs_tensors_are_replaced(tmp_path):
     assert same_numbers(files.load_or_make(path, "another", lambda: renewed), renewed)
 
 
-def test_loading_reads_none_of_the_numbers(tmp_path):
+def test_loading_keeps_none_of_the_numbers_in_memory(tmp_path):
     size, memory = 64 << 20, psutil.Process().memory_info
     make = partial(dict, images=torch.zeros(size, dtype=torch.uint8))
     files.load_or_make(tmp_path / "large", "recipe", make)

@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 
 from course_lib.authoring.execute import clean, read
 from course_lib.authoring.links import from_one_below
-from course_lib.files import written_beside
+from course_lib.files import check_writable, written_beside
 
 FOLDER = "mine"  # beside the originals
 
@@ -39,6 +39,8 @@ def copies(originals: Path) -> Copies:
     ------
     FileNotFoundError
         If there are no notebooks in the folder.
+    OSError
+        If nothing can be written there.
     """
     found = Copies([], [])
     for original in _notebooks(originals):
@@ -70,6 +72,8 @@ def fresh(originals: Path, number: str) -> tuple[Path, Path | None]:
     ------
     FileNotFoundError
         If there are no notebooks in the folder.
+    OSError
+        If nothing can be written there.
     ValueError
         If not exactly one of them has this number.
     """
@@ -140,6 +144,7 @@ def _made_from(copy: Path) -> str | None:
 def _write(notebook: NotebookNode, copy: Path) -> Path | None:
     """Write a copy, whole or not at all; what has its name is renamed first, and returned."""
     kept = None
+    check_writable(copy.parent, mend="copy the course to a folder of your own")
     with written_beside(copy) as beside:
         beside.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
         if copy.exists():

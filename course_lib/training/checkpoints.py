@@ -11,9 +11,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from course_lib import checksum
 from course_lib.files import written_beside
 from course_lib.objectives import Terms
-from course_lib.training import checksum
 
 FORMAT = "course_lib training state 2"
 PLAIN = ("settings", "history", "step")  # what a file says in words and plain numbers

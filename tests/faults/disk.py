@@ -6,6 +6,7 @@ Run ``python tests/faults/disk.py [--times 50]``. As root, small disks are mount
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -117,6 +118,36 @@ def nothing_to_write_to(folder: Path) -> Iterator[Path]:
         yield place
 
 
+@trials.slow
+@trials.at_most(1)
+def read_only_course(chance, folder: Path) -> str | None:
+    """A first notebook runs where its folder is only to be read, and copies are refused there."""
+    with small_disk(folder, 2**26) as place:
+        course(place)
+        subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
+        environment = os.environ | {"PYTHONPATH": str(place), "COURSE_DATA": str(folder / "data")}
+        told = []
+        for words in (
+            ["jupyter", "execute", "notebooks/00_start_here.ipynb"],
+            ["course_lib", "copies"],
+        ):
+            command = [sys.executable, "-m", *words]
+            run = subprocess.run(
+                command, cwd=place, env=environment, capture_output=True, text=True
+            )
+            told.append((run.returncode, run.stderr))
+    (executed, error), (copied, refusal) = told
+    if executed:
+        return f"notebook 00: {error[-300:]}"
+    return None if copied == 1 and trials.sentence(refusal) else f"copies, {copied}: {refusal}"
+
+
+def course(place: Path) -> None:
+    """The course as a student finds it."""
+    for part in ("course_lib", "notebooks"):
+        shutil.copytree(ROOT / part, place / part, ignore=shutil.ignore_patterns("mine", "__py*"))
+
+
 def fresh(shell: str = "true", startup: str = "", **environment: str) -> trials.Fault:
     """The command in a process of its own, with a data file whose name is not ASCII; a line of
     Python may run before it."""
@@ -145,6 +176,7 @@ FAULTS = {
     "disk full when the faces are drawn": faces_on_a_full_disk,
     "no file may be larger": large_files,
     "a folder that is only to be read": read_only,
+    "a course that is only to be read": read_only_course,
     "no home": fresh(HOME="/nonexistent"),
     "no folder for temporary files": fresh(
         startup="import tempfile; tempfile._candidate_tempdir_list = list"

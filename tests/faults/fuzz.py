@@ -26,7 +26,7 @@ import torch
 import trials
 from PIL import Image
 
-from course_lib import datasets, models, runs, scoring, training
+from course_lib import datasets, files, models, runs, scoring, training
 from course_lib.authoring import execute
 from course_lib.lessons import record
 from course_lib.objectives import elbo
@@ -141,6 +141,15 @@ def weights(path: Path, made: bytes) -> str | None:
     return None
 
 
+def kept_data(path: Path, made: bytes) -> str | None:
+    """Whatever was changed, they are made anew, and kept so."""
+    for new in (torch.ones(2), torch.zeros(2)):
+        found = files.load_or_make(path, "recipe", lambda new=new: {"images": new})
+        if found.keys() != {"images"} or not torch.equal(found["images"], torch.ones(2)):
+            return f"changed pictures {found}"
+    return None
+
+
 def run_settings(path: Path, made: bytes) -> str | None:
     (path.parent / "state.safetensors").write_bytes(FINISHED["state.safetensors"])
     run = runs.open(path.parent)
@@ -181,6 +190,13 @@ def state() -> bytes:
     path = kills.GIVEN / "state.safetensors"
     settings = {"transform": trials.WHOLE, "device": "cpu", "progress": False}
     training.fit(trials.build, elbo, trials.pictures(), epochs=1, checkpoint=path, **settings)
+    return path.read_bytes()
+
+
+def kept() -> bytes:
+    """A data set as the course keeps it, once it was made."""
+    path = kills.GIVEN / "kept.safetensors"
+    files.load_or_make(path, "recipe", lambda: {"images": torch.from_numpy(STORED)})
     return path.read_bytes()
 
 
@@ -309,6 +325,7 @@ SEEDS = {
         for kind in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
     },
     "state.safetensors": (STATE, checkpoint),
+    "kept.safetensors": (kept(), kept_data),
     "run.json": (FINISHED["run.json"], run_settings),
     "weights.safetensors": (STATE, weights),
     "weights.pt": (

@@ -18,10 +18,10 @@ import trials
 from PIL import Image
 from safetensors import safe_open
 
-from course_lib import __main__, datasets, results, training
+from course_lib import __main__, checksum, datasets, results, training
 from course_lib.datasets import sets
 from course_lib.models import FullyConnectedAutoencoder
-from course_lib.training import checkpoints, checksum
+from course_lib.training import checkpoints
 from course_lib.training.fingerprint import fingerprint
 
 sets.FACES = (60, 6, 6)  # drawn in tenths of a second
