@@ -62,7 +62,8 @@ report: $(VENV)/.installed ## Make a report to hand in of your copy of a noteboo
 	@$(BIN)/python -m course_lib report $(NB)
 
 test: $(VENV)/.installed lint browser ## Set up if need be, then run every test and notebook
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(WORKERS) --nbval --nbval-current-env --nbval-cell-timeout=600 notebooks tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(WORKERS) --cov=course_lib --cov-report= \
+		--nbval --nbval-current-env --nbval-cell-timeout=600 notebooks tests
 
 coverage: $(VENV)/.installed ## Say which lines of the library its tests miss (no notebook, no browser)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(WORKERS) -m "not browser" --cov=course_lib tests
