@@ -14,7 +14,9 @@ from course_lib import __main__
 from course_lib.explorers import demo
 from course_lib.explorers.exploration import prior_draw
 from course_lib.explorers.latent_explorer import LatentExplorer
+from course_lib.likelihoods import OptimalGaussian
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
+from course_lib.objectives import elbo
 from course_lib.transforms import face_transform
 
 SHAPE, HIDDEN, LATENT, IMAGES, DRAWS = (3, 6, 5), 13, 7, 4, 3
@@ -173,14 +175,15 @@ def test_the_sliders_follow_factors_best(explorer):
     assert demo.telling(explorer, 3) == r2.amax(0).topk(3).indices.tolist()
 
 
-def test_the_demos_own_networks_fit_in_ten_megabytes(monkeypatch, tmp_path):
+def test_the_demos_own_networks_fit_in_sixteen_megabytes(monkeypatch, tmp_path):
     """The command with all its sizes, without its training."""
     torch.manual_seed(0)
     trained = []
 
     def untrained(name, network, objective, data, **settings):
-        trained.append((name, objective))
-        return type("State", (), {"model": network()})
+        model = network()
+        trained.append((name, objective, model.likelihood))
+        return type("State", (), {"model": model})
 
     monkeypatch.setattr(demo.training, "fit_or_load", untrained)
     monkeypatch.setattr(demo.datasets, "load", lambda name: FewFaces)
@@ -188,14 +191,17 @@ def test_the_demos_own_networks_fit_in_ten_megabytes(monkeypatch, tmp_path):
     with pytest.raises(SystemExit) as stop:
         __main__.main()
     assert stop.value.code == 0
-    assert [name for name, _ in trained] == ["demo AE", "demo VAE"]
-    assert trained[0][1].keywords == {"sample": False}
+    names, objectives, likelihoods = zip(*trained, strict=True)
+    assert names == ("demo AE", "demo VAE", "demo VAE, σ² = 1")
+    assert objectives[0].keywords == {"sample": False} and objectives[1] == objectives[2] == elbo
+    closed_form = [isinstance(one, OptimalGaussian) for one in likelihoods]
+    assert closed_form == [True, True, False] and likelihoods[2].sigma2 == 1
     data = data_of(tmp_path / "d")
     assert data["setup"]["images"] == demo.IMAGES
     assert len(data["choice"]["elements"]) == demo.SLIDERS
     assert data["choice"]["directions"] == [["hair_colour", 2.0]], "an edit that is seen at once"
     total = sum(path.stat().st_size for path in (tmp_path / "d").iterdir())
-    assert 5e6 < total < 10e6
+    assert 5e6 < total < 16e6
 
 
 class FewFaces:
