@@ -1,6 +1,6 @@
 # One image from which Binder, Codespaces and JupyterHub start: the course without a GPU, its faces
-# drawn and the first models trained, by running notebooks 00 and 02 once. What they made lies beside
-# the course, where Codespaces mounts one's own. Students' work on a hub lies in their homes
+# drawn and the homework's models trained, by running notebooks 00, 02 and 03 once. What they made lies
+# beside the course, where Codespaces mounts one's own. Students' work on a hub lies in their homes
 # (course_lib/authoring/hub).
 FROM python:3.12-slim
 ARG NB_USER=jovyan
@@ -16,8 +16,9 @@ RUN awk '/^[a-z]/ { uv = /^uv==/ } uv' hashes.txt > /tmp/uv.txt \
     && python -m pip install --no-cache-dir --only-binary :all: -r /tmp/uv.txt \
     && uv pip install --system --no-cache --compile-bytecode --torch-backend=cpu -c /tmp/hashes.txt \
         -c constraints.txt -e ".[hub]" \
-    && jupyter execute --timeout=1800 notebooks/00_start_here.ipynb notebooks/02_autoencoder.ipynb \
-    && chown -R ${NB_USER} ${COURSE} ${COURSE_DATA}
+    && jupyter execute --timeout=1800 notebooks/00_*.ipynb notebooks/02_*.ipynb notebooks/03_*.ipynb \
+    && chown -R ${NB_USER} ${COURSE} ${COURSE_DATA} \
+    && rm -rf /tmp/* /root/.cache /root/.config /root/.ipython
 USER ${NB_USER}
 RUN python -m course_lib copies
 EXPOSE 8888
