@@ -14,8 +14,8 @@ WORKDIR ${COURSE}
 RUN awk '/^[a-z]/ { uv = /^uv==/ } uv' hashes.txt > /tmp/uv.txt \
     && awk '/^[a-z]/ { other = /^(torch|torchvision|triton|cuda|nvidia)[-=]/ } !other' hashes.txt > /tmp/hashes.txt \
     && python -m pip install --no-cache-dir --only-binary :all: -r /tmp/uv.txt \
-    && uv pip install --system --no-cache --compile-bytecode --torch-backend=cpu -c /tmp/hashes.txt \
-        -c constraints.txt -e ".[hub]" \
+    && uv pip install --system --no-cache --compile-bytecode --torch-backend=cpu -b /tmp/hashes.txt \
+        -c /tmp/hashes.txt -c constraints.txt -e ".[hub]" \
     && jupyter execute --timeout=1800 notebooks/00_*.ipynb notebooks/02_*.ipynb notebooks/03_*.ipynb \
     && chown -R ${NB_USER} ${COURSE} ${COURSE_DATA} \
     && rm -rf /tmp/* /root/.cache /root/.config /root/.ipython

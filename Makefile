@@ -23,15 +23,15 @@ FIND_UV = uv=$$($(if $(UV),command -v "$(UV)" || command -v $(BIN)/uv,false))
 # What pip does by itself, uv is told to do: take the index of pip's settings, compare indexes where
 # there are two, and compile (else every kernel does, where PYTHONDONTWRITEBYTECODE is set).
 PIP_INDEX = $$($(BIN)/python -m pip config list | sed -nE "s/^(:env:|global|install)\.index-url='(.*)'/\2/p" | head -n 1)
-# What uv fetches is checked against the hashes of what the course was tested with. Another build of
-# PyTorch is other files, and brings other CUDA libraries.
+# What uv fetches, be it to build with, is checked against the hashes of what the course was tested
+# with. Another build of PyTorch is other files, and brings other CUDA libraries.
 HASHES = $(if $(TORCH)$(TORCH_INDEX),$(VENV)/hashes.txt,hashes.txt)
 OTHER_BUILD = /^[a-z]/ { other = /^(torch|torchvision|triton|cuda|nvidia)[-=]/ } !other
 INSTALL = if $(FIND_UV); then index=$(PIP_INDEX); \
 		$(if $(TORCH)$(TORCH_INDEX),awk '$(OTHER_BUILD)' hashes.txt > $(HASHES) || exit;) \
 		export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$index}"; \
 		set -- "$$uv" pip install --python $(BIN)/python --compile-bytecode $(TORCH:%=--torch-backend=%) \
-			$(if $(TORCH_INDEX),--index-strategy unsafe-best-match) -c $(HASHES); \
+			$(if $(TORCH_INDEX),--index-strategy unsafe-best-match) -b $(HASHES) -c $(HASHES); \
 	else set -- $(BIN)/python -m pip install; fi; \
 	"$$@" $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c constraints.txt
 # Jupyter refuses to run as root unless told; containers often have no other user.
