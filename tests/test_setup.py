@@ -148,7 +148,7 @@ echo "$(basename $0) $all index=$UV_DEFAULT_INDEX" >> installed
 [ ! -f offline ]
 """
 WANTED = "-c constraints.txt -e .[test]"
-HASHED = f"-c hashes.txt {WANTED}"
+HASHED = f"-b hashes.txt -c hashes.txt {WANTED}"
 
 
 @pytest.fixture
@@ -215,7 +215,7 @@ def test_pip_installs_where_uv_is_not_wanted(fresh):
 @needs_make
 def test_torch_names_the_build_of_pytorch(fresh):
     executable(fresh / "uv.wheel", FAKE_UV)
-    wanted = f"--torch-backend=cpu -c .venv/hashes.txt {WANTED}"
+    wanted = f"--torch-backend=cpu -b .venv/hashes.txt -c .venv/hashes.txt {WANTED}"
     assert set_up(fresh, "TORCH=cpu")[1] == [f"uv {wanted} index="]
     left = hashes(fresh / ".venv/hashes.txt")
     assert {"torch", "torchvision"} <= {n.partition("==")[0] for n in HASHES.keys() - left.keys()}
@@ -239,7 +239,7 @@ def test_another_index_for_pytorch_is_added_by_uv_and_by_pip(fresh):
     (fresh / ".venv/.installed").unlink()
     executable(fresh / "uv.wheel", FAKE_UV)
     _, [_, uv] = set_up(fresh, TORCH_INDEX="cpu-wheels")
-    first = "--index-strategy unsafe-best-match -c .venv/hashes.txt --extra-index-url cpu-wheels"
+    first = "--index-strategy unsafe-best-match -b .venv/hashes.txt -c .venv/hashes.txt --extra-index-url cpu-wheels"
     assert uv == f"uv {first} {WANTED} index="
 
 
