@@ -239,8 +239,9 @@ def test_another_index_for_pytorch_is_added_by_uv_and_by_pip(fresh):
     (fresh / ".venv/.installed").unlink()
     executable(fresh / "uv.wheel", FAKE_UV)
     _, [_, uv] = set_up(fresh, TORCH_INDEX="cpu-wheels")
-    first = "--index-strategy unsafe-best-match -b .venv/hashes.txt -c .venv/hashes.txt --extra-index-url cpu-wheels"
-    assert uv == f"uv {first} {WANTED} index="
+    first, hashes = "--index-strategy unsafe-best-match", ".venv/hashes.txt"
+    wanted = f"-b {hashes} -c {hashes} --extra-index-url cpu-wheels {WANTED}"
+    assert uv == f"uv {first} {wanted} index="
 
 
 @needs_make
