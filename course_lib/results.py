@@ -32,7 +32,7 @@ def measure(
     model : nn.Module
     objective : callable
         What it was trained with.
-    images : Tensor or MappedImages
+    images : Tensor or StoredImages
         uint8 (N, C, H, W).
     transform : nn.Module
     nll_samples : int
@@ -77,7 +77,7 @@ def mean_picture_error(training: Pictures, images: Pictures, transform: nn.Modul
 
     Parameters
     ----------
-    training, images : Tensor or MappedImages
+    training, images : Tensor or StoredImages
         uint8 (N, C, H, W). Of the first, as many as a mean needs.
     transform : nn.Module
 
@@ -135,7 +135,7 @@ def reconstructions(model: nn.Module, images: Pictures, transform: nn.Module) ->
     Parameters
     ----------
     model : nn.Module
-    images : Tensor or MappedImages
+    images : Tensor or StoredImages
         uint8 (N, C, H, W), of which the first 16 are shown.
     transform : nn.Module
 

@@ -14,7 +14,8 @@ from tqdm.auto import tqdm
 from course_lib import datasets, evaluation, latents, plots, results, runs
 from course_lib.datasets import photographs
 from course_lib.datasets.loading import SIZE
-from course_lib.datasets.npy import UNREADABLE, MappedImages
+from course_lib.datasets.npy import UNREADABLE
+from course_lib.datasets.stored import StoredImages
 from course_lib.files import check_writable, written_beside
 from course_lib.models import code
 from course_lib.objectives import elbo
@@ -118,7 +119,7 @@ def score(
     return Scored(len(scores), curve, interval)
 
 
-def strangest(run: runs.Run, images: Tensor | MappedImages, scores: Tensor) -> plots.AltFigure:
+def strangest(run: runs.Run, images: Tensor | StoredImages, scores: Tensor) -> plots.AltFigure:
     """The pictures of the highest scores, and where they are rebuilt worst."""
     top = scores.argsort(descending=True)[:SHOWN]
     x = run.transform(images[top])
@@ -153,7 +154,7 @@ def _scorer(run: runs.Run, by: str) -> Score:
 def _scores(
     run: runs.Run,
     found: Score,
-    images: Tensor | MappedImages,
+    images: Tensor | StoredImages,
     progress: bool,
     maps: Path | None,
 ) -> Iterator[Tensor]:

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from course_lib import latents, transforms
-from course_lib.datasets.npy import MappedImages
+from course_lib.datasets.stored import StoredImages
 from course_lib.explorers.crossfade import path, strip_figure
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
 from course_lib.plots.figure import GAP
@@ -129,7 +129,7 @@ def test_one_model_and_many_and_grey_pictures(models, paths):
 
 def test_a_picture_that_stays_on_disk_is_a_face_too(models, faces, paths, tmp_path):
     np.save(tmp_path / "a.npy", faces[0].movedim(1, -1).numpy())
-    a = MappedImages(tmp_path / "a.npy", torch.arange(1))
+    a = StoredImages([tmp_path / "a.npy"], torch.arange(1))
     found = path("AE", models["AE"], a, faces[1], transform, STEPS)
     assert torch.equal(found.pictures, paths[0].pictures)
 

@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from course_lib import datasets, files
-from course_lib.datasets import faces, loading, npy, sets, splits
+from course_lib.datasets import faces, loading, sets, splits, stored
 from course_lib.transforms import face_transform, to_image
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -85,10 +85,10 @@ def test_a_large_file_stays_on_disk_and_gives_the_same_pictures(tmp_path, monkey
     np.save(path, numbered(70, *shape))
     small = datasets.load(path, seed=3)
     monkeypatch.setattr(loading, "IN_MEMORY_BYTES", path.stat().st_size // 2)
-    monkeypatch.setattr(npy.MappedImages, "_ROWS_PER_READ", 8)
+    monkeypatch.setattr(stored.StoredImages, "_ROWS_PER_READ", 8)
     large = datasets.load(path, seed=3)
-    assert isinstance(large.train, npy.MappedImages)
-    assert repr(large.train) == f"MappedImages('images.npy', shape={tuple(small.train.shape)})"
+    assert isinstance(large.train, stored.StoredImages)
+    assert repr(large.train) == f"StoredImages('images.npy', shape={tuple(small.train.shape)})"
     indices = (
         0,
         -1,
@@ -151,7 +151,7 @@ def test_binarising_repeats_for_a_seed_and_leaves_its_input_alone(tmp_path, monk
     assert not torch.equal(first.train, datasets.binarise(splits, seed=4).train)
     monkeypatch.setattr(loading, "IN_MEMORY_BYTES", 100)
     mapped = datasets.load(path)
-    assert isinstance(mapped.train, npy.MappedImages)
+    assert isinstance(mapped.train, stored.StoredImages)
     assert all(map(torch.equal, parts(first), parts(datasets.binarise(mapped, seed=3))))
 
 

@@ -34,7 +34,7 @@ from course_lib.datasets import (
     photographs,
     sets,
 )
-from course_lib.datasets.npy import MappedImages
+from course_lib.datasets.stored import StoredImages
 from course_lib.explorers import LatentExplorer, interpolation_strip
 from course_lib.explorers.latent_explorer import FEW
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
@@ -932,8 +932,8 @@ def test_the_transform_says_that_an_array_is_no_tensor():
         face_transform()(COLOUR)
     assert face_transform()(datasets.pictures(COLOUR)).shape == (N, 3, 64, 64)
     np.save("mine.npy", COLOUR)
-    on_disk = MappedImages(Path("mine.npy"), torch.arange(N))
-    with pytest.raises(TypeError, match=r"got a MappedImages.*: pass a part of them, images\[:500"):
+    on_disk = StoredImages([Path("mine.npy")], torch.arange(N))
+    with pytest.raises(TypeError, match=r"got a StoredImages.*: pass a part of them, images\[:500"):
         face_transform()(on_disk)
     assert face_transform()(on_disk[:500]).shape == (N, 3, 64, 64)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from course_lib import datasets
-from course_lib.datasets.npy import MappedImages
+from course_lib.datasets.stored import StoredImages
 
 COLOUR = np.random.default_rng(3).integers(0, 256, (32, 9, 7, 3), np.uint8)
 
@@ -87,17 +87,17 @@ def changes(path):
 
 
 def test_a_file_that_changes_while_in_use_is_a_sentence(path):
-    images = MappedImages(path, torch.arange(32))
+    images = StoredImages([path], torch.arange(32))
     assert torch.equal(images[[3, 4]], torch.from_numpy(COLOUR[3:5]).movedim(-1, 1))
     for later, change in enumerate(changes(path), start=1):
         os.utime(path, (later, later))  # a clock of coarse steps would not tell two times apart
         assert "has changed since it was opened" in sentence(lambda: images[0]), change
     np.save(path, COLOUR)
-    assert len(MappedImages(path, torch.arange(32))[:]) == 32
+    assert len(StoredImages([path], torch.arange(32))[:]) == 32
 
 
 def test_a_run_knows_its_pictures_by_the_file_that_was_opened(path):
-    images = MappedImages(path, torch.arange(32))
-    before = images.identity()[:2]
+    images = StoredImages([path], torch.arange(32))
+    before = images.identity()[0]
     os.utime(path, (1, 1))
-    assert images.identity()[:2] == before != MappedImages(path, torch.arange(32)).identity()[:2]
+    assert images.identity()[0] == before != StoredImages([path], torch.arange(32)).identity()[0]

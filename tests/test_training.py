@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from course_lib import files, training
-from course_lib.datasets.npy import MappedImages
+from course_lib.datasets.stored import StoredImages
 from course_lib.models import ConvolutionalVAE, FullyConnectedAutoencoder, FullyConnectedVAE
 from course_lib.objectives import Terms, WarmUp, elbo, squared_error
 from course_lib.training import checkpoints, loop
@@ -710,7 +710,7 @@ def test_a_set_too_large_for_memory_counts_by_its_file(folder, tmp_path):
     def mapped():
         rows = torch.arange(53)
         return SimpleNamespace(
-            train=MappedImages(path, rows[:40]), validation=MappedImages(path, rows[40:])
+            train=StoredImages([path], rows[:40]), validation=StoredImages([path], rows[40:])
         )
 
     assert cached(data=mapped())[1]

@@ -12,10 +12,10 @@ from PIL import Image
 from torch import Tensor
 
 from course_lib import sources
-from course_lib.datasets import array_files, arrays, axes, photographs, shards
-from course_lib.datasets.npy import MappedImages
+from course_lib.datasets import array_files, arrays, axes, photographs, stored
 from course_lib.datasets.sets import LOADERS
 from course_lib.datasets.splits import Splits, parted, split, split_by_person
+from course_lib.datasets.stored import StoredImages
 from course_lib.files import data_folder, load_or_make
 from course_lib.training.fingerprint import fingerprint
 
@@ -98,7 +98,7 @@ def load(
     return parted(images, parts)
 
 
-def pictures(source: Any, *, size: int | None = None) -> Tensor | MappedImages:
+def pictures(source: Any, *, size: int | None = None) -> Tensor | StoredImages:
     """Pictures of any kind as tensors of uint8: what an explorer takes.
 
     Parameters
@@ -110,7 +110,7 @@ def pictures(source: Any, *, size: int | None = None) -> Tensor | MappedImages:
 
     Returns
     -------
-    Tensor or MappedImages
+    Tensor or StoredImages
         uint8 (N, C, H, W); a tensor that is such already is handed back as it is.
 
     Raises
@@ -120,7 +120,7 @@ def pictures(source: Any, *, size: int | None = None) -> Tensor | MappedImages:
     """
     if isinstance(source, Splits):
         source = source.test
-    if isinstance(source, MappedImages):
+    if isinstance(source, StoredImages):
         return source
     if isinstance(source, Tensor) and source.dtype == torch.uint8 and _is_set(source.shape):
         return source
@@ -187,8 +187,8 @@ def _from_path(path: Path, root: Path, size, key, shape) -> tuple:
     """What a file, a folder or a pattern holds. All but a plain `.npy` is kept as it was read."""
     if path.is_file() and array_files.is_array(path):
         return _from_array_file(path, root, size, key, shape)
-    if found := shards.find(path):
-        images, words = shards.open_shards(found, size)
+    if found := stored.find(path):
+        images, words = stored.open_files(found, size)
         in_memory = images.shape.numel() <= IN_MEMORY_BYTES
         return images[:] if in_memory else images, None, words
     files, others = _picture_files(path)
@@ -215,11 +215,12 @@ def _from_path(path: Path, root: Path, size, key, shape) -> tuple:
 def _from_array_file(path: Path, root: Path, size, key, shape) -> tuple:
     source, order = array_files.open_array(path, key)
     meaning = arrays.understand(source, _name(path), shape, order)
-    stored, large = source(), arrays.is_large(*meaning.shape[1:3], size)
-    as_stored = stored.shape[:3] == meaning.shape[:3] and meaning.shape[3] != 4
-    if isinstance(stored, np.memmap) and as_stored and not (meaning.notes or large):
-        images = MappedImages(path, torch.arange(meaning.shape[0]))
-        in_memory = stored.nbytes <= IN_MEMORY_BYTES
+    array, large = source(), arrays.is_large(*meaning.shape[1:3], size)
+    as_it_is = array.shape[:3] == meaning.shape[:3] and meaning.shape[3] != 4
+    in_parts = isinstance(array, np.memmap) and array.flags.c_contiguous
+    if in_parts and as_it_is and not (meaning.notes or large):
+        images = StoredImages([path])
+        in_memory = array.nbytes <= IN_MEMORY_BYTES
         return images[:] if in_memory else images, None, str(meaning)
 
     def make() -> dict[str, Tensor]:

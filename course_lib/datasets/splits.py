@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from course_lib.datasets.npy import MappedImages
+from course_lib.datasets.stored import StoredImages
 from course_lib.transforms import BATCH, FaceTransform, Pictures, to_image
 
 
@@ -16,16 +16,16 @@ class Splits:
 
     Attributes
     ----------
-    train, validation, test : Tensor or MappedImages
+    train, validation, test : Tensor or StoredImages
         uint8, shape (n, C, H, W); to be sliced, or indexed with a tensor.
     factors : dict of Tensor, optional
         For rendered faces: under ``"train"``, ``"validation"`` and ``"test"`` the float32
         factors (n, 16) that each picture was drawn from, named by `faces.FACTORS`.
     """
 
-    train: Tensor | MappedImages
-    validation: Tensor | MappedImages
-    test: Tensor | MappedImages
+    train: Tensor | StoredImages
+    validation: Tensor | StoredImages
+    test: Tensor | StoredImages
     factors: dict[str, Tensor] | None = None
 
     def __repr__(self) -> str:
@@ -33,9 +33,9 @@ class Splits:
         return f"Splits({', '.join(parts)}, factors {'known' if self.factors else 'unknown'})"
 
 
-def parted(images: Tensor | MappedImages, rows: Iterable[Tensor]) -> Splits:
+def parted(images: Tensor | StoredImages, rows: Iterable[Tensor]) -> Splits:
     """Pictures in three parts, each by its row numbers."""
-    take = images.at if isinstance(images, MappedImages) else images.__getitem__
+    take = images.at if isinstance(images, StoredImages) else images.__getitem__
     train, validation, test = map(take, rows)
     return Splits(train, validation, test)
 

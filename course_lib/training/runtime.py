@@ -59,12 +59,12 @@ def on_the_device(images: Pictures, device: torch.device) -> Pictures:
 
     Parameters
     ----------
-    images : Tensor or MappedImages
+    images : Tensor or StoredImages
     device : torch.device
 
     Returns
     -------
-    Tensor or MappedImages
+    Tensor or StoredImages
         On the device, if it is a CUDA card and half of its free memory is enough; else as it was.
     """
     if device.type != "cuda" or not isinstance(images, Tensor):

@@ -3,7 +3,7 @@
     python tests/benchmarks/scale.py [folder]
 
 It makes small random pictures on the spot (3 × 16 × 16, so that a million are 768 MB), once in one
-`.npy` (mapped, `MappedImages`) and once in eight uneven ones (read, `ShardedImages`), and draws
+`.npy` and once in eight uneven ones, and draws
 1,000 batches of 128 in the order of an epoch of `training.fit`, each time in a fresh process, three
 times in turn. The pictures stay on disk whatever their size. Then `fit` trains notebook 08's small
 VAE on a million of them, in as many epochs as that takes. Columns: by how many MB the process's own
@@ -34,8 +34,7 @@ import torch
 from memory import memory
 
 from course_lib import training
-from course_lib.datasets.npy import MappedImages
-from course_lib.datasets.shards import ShardedImages, find
+from course_lib.datasets.stored import StoredImages, find
 from course_lib.models import FullyConnectedVAE
 from course_lib.objectives import elbo
 from course_lib.training.loop import _batches
@@ -60,10 +59,7 @@ def write(folder: Path, n: int) -> None:
 def measure(folder: Path) -> dict[str, float]:
     """Draw batches in an epoch's order, and the next's where it ends."""
     before = memory()
-    paths = find(folder)
-    images = ShardedImages(paths)
-    if len(paths) == 1:
-        images = MappedImages(paths[0], images.rows)
+    images = StoredImages(find(folder))
     seconds, epoch, left = 0.0, 0, BATCHES
     while left:
         for chosen in _batches(len(images), BATCH_SIZE, 0, epoch)[:left]:
@@ -81,7 +77,7 @@ def measure(folder: Path) -> dict[str, float]:
     }
 
 
-def trained(images: MappedImages) -> float:
+def trained(images: StoredImages) -> float:
     """Microseconds of training for a picture."""
     data = SimpleNamespace(train=images, validation=images[:BATCH_SIZE])
     network = partial(FullyConnectedVAE, tuple(images.shape[1:]), 256, 32)

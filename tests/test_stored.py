@@ -1,4 +1,4 @@
-"""A folder of `.npy` files is one set of pictures, as if they lay in one file."""
+"""Pictures that stay on disk: a folder of `.npy` files is one set, as if they lay in one file."""
 
 import os
 from types import SimpleNamespace
@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from course_lib import datasets, training
-from course_lib.datasets import loading, npy
-from course_lib.datasets.shards import ShardedImages
+from course_lib.datasets import loading
+from course_lib.datasets.stored import StoredImages
 from course_lib.models import FullyConnectedAutoencoder
 from course_lib.objectives import squared_error
 from course_lib.training.fingerprint import fingerprint
@@ -39,7 +39,7 @@ def folder(tmp_path):
 @pytest.fixture
 def on_disk(monkeypatch):
     monkeypatch.setattr(loading, "IN_MEMORY_BYTES", 0)
-    monkeypatch.setattr(npy.MappedImages, "_ROWS_PER_READ", 8)
+    monkeypatch.setattr(StoredImages, "_ROWS_PER_READ", 8)
 
 
 @pytest.mark.parametrize("name", ["parts", "parts/*.npy"])
@@ -58,9 +58,9 @@ def test_large_ones_stay_on_disk_and_are_indexed_as_a_tensor(folder, on_disk):
     whole = torch.from_numpy(pictures()).movedim(-1, 1)
     for name in PARTS:
         part = getattr(images, name)
-        assert isinstance(part, ShardedImages)
+        assert isinstance(part, StoredImages)
         assert part.shape == (len(part), 3, 6, 5) and part.dtype == torch.uint8
-    assert repr(images.test) == "ShardedImages('parts', 4 files, (9, 3, 6, 5))"
+    assert repr(images.test) == "StoredImages('parts', shape=(9, 3, 6, 5))"
     expected = whole[images.train.rows]
     several = torch.tensor([5, 0, 5, 70]), torch.tensor([[1, 2, 3], [6, 5, 4]]), [7, 8]
     for index in (0, -1, slice(None), slice(3, 40, 5), torch.arange(71) % 3 == 0, *several):
