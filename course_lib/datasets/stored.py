@@ -21,8 +21,8 @@ class StoredImages:
     a slice or an index tensor; what comes out is an ordinary tensor. The pictures of several files
     are one set, one file after the other. They are gathered by number, so an order that mixes all
     of them costs no memory and leaves no picture nearer to another than chance has it. They are
-    read, not mapped: at a million pictures that takes a quarter of the time, pages of a file never
-    count as this process's, and a file that is cut short meanwhile is an error.
+    read, not mapped: of a million small ones that takes half the time, pages of a file never count
+    as this process's, and a file that is cut short meanwhile is an error.
 
     Parameters
     ----------

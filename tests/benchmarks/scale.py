@@ -3,13 +3,13 @@
     python tests/benchmarks/scale.py [folder]
 
 It makes small random pictures on the spot (3 × 16 × 16, so that a million are 768 MB), once in one
-`.npy` and once in eight uneven ones, and draws
-1,000 batches of 128 in the order of an epoch of `training.fit`, each time in a fresh process, three
-times in turn. The pictures stay on disk whatever their size. Then `fit` trains notebook 08's small
-VAE on a million of them, in as many epochs as that takes. Columns: by how many MB the process's own
-memory (RssAnon) and its peak with pages of files (VmHWM) grew while drawing, the median; the fewest
-microseconds that a picture took to be drawn, and to be trained on, drawing included (from the
-pictures a second that `fit` notes for each epoch).
+`.npy` and once in eight uneven ones, and draws 1,000 batches of 128 in the order of an epoch of
+`training.fit`, each time in a fresh process, three times in turn. The pictures stay on disk
+whatever their size. Then `fit` trains notebook 08's small VAE on a million of them, in as many
+epochs as that takes. Columns: by how many MB the process's own memory (RssAnon) and its peak with
+pages of files (VmHWM) grew while drawing, the median; the fewest microseconds that a picture took
+to be drawn, and to be trained on, drawing included (from the pictures a second that `fit` notes for
+each epoch).
 
 Why a reader of our own: pictures of equal size lie in a `.npy` at known places, so that any order
 is an index, and mixing a million costs 8 bytes for each and no buffer. WebDataset, litdata and
