@@ -184,8 +184,8 @@ def open_files(paths: list[Path], size: int | None) -> tuple[StoredImages, str]:
     if arrays.is_large(height, width, size):
         raise ValueError(
             f"'{paths[0].parent}' holds pictures of {height}×{width} in {len(paths)} .npy files, "
-            f"which stay as they are, but at most {size}×{size} was expected: say size=None to take "
-            "them so, or save smaller ones."
+            f"which stay as they are, but at most {size}×{size} was expected: say size=None to "
+            "take them so, or save smaller ones."
         )
     words = str(replace(meaning, shape=(len(images), *meaning.shape[1:])))
     return images, f"{words}, in {len(paths)} files" if len(paths) > 1 else words
