@@ -112,6 +112,16 @@ def test_a_large_file_stays_on_disk_and_gives_the_same_pictures(tmp_path, monkey
         large.train[56]
 
 
+def test_a_large_file_in_fortrans_order_is_the_same_set(tmp_path, monkeypatch):
+    """Its pictures lie scattered: they are put in order once, and kept so."""
+    path, images = tmp_path / "images.npy", numbered(70, 4, 6, 3)
+    np.save(path, images)
+    plain = datasets.load(path, seed=3, root=tmp_path)
+    np.save(path, np.asfortranarray(images))
+    monkeypatch.setattr(loading, "IN_MEMORY_BYTES", 0)
+    assert all(map(torch.equal, parts(datasets.load(path, seed=3, root=tmp_path)), parts(plain)))
+
+
 def test_what_was_read_may_be_changed_without_changing_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr(loading, "IN_MEMORY_BYTES", 0)
     path, images = tmp_path / "images.npy", numbered(90, 6, 5, 3)

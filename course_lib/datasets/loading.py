@@ -217,11 +217,11 @@ def _from_array_file(path: Path, root: Path, size, key, shape) -> tuple:
     meaning = arrays.understand(source, _name(path), shape, order)
     array, large = source(), arrays.is_large(*meaning.shape[1:3], size)
     as_it_is = array.shape[:3] == meaning.shape[:3] and meaning.shape[3] != 4
-    in_parts = isinstance(array, np.memmap) and array.flags.c_contiguous
-    if in_parts and as_it_is and not (meaning.notes or large):
-        images = StoredImages([path])
-        in_memory = array.nbytes <= IN_MEMORY_BYTES
-        return images[:] if in_memory else images, None, str(meaning)
+    if isinstance(array, np.memmap) and as_it_is and not (meaning.notes or large):
+        if array.nbytes <= IN_MEMORY_BYTES:
+            return arrays.convert(source, meaning, size), None, str(meaning)
+        if array.flags.c_contiguous:
+            return StoredImages([path]), None, str(meaning)
 
     def make() -> dict[str, Tensor]:
         return {"images": arrays.convert(source, meaning, size)}
