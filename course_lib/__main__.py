@@ -150,7 +150,8 @@ def train(
     """Train a model, write its weights, history, reconstructions and samples, print its figures."""
     data = _found(data)  # a typing error is told before PyTorch is loaded
 
-    from course_lib import results, runs
+    from course_lib import runs
+    from course_lib.runs import results
 
     folder = folder or runs.default_folder(data, model)
     measured = runs.train(
@@ -216,7 +217,7 @@ def score(
     if len(names) != 2 or not all(map(str.strip, names)):
         raise ValueError(f"--header is {header!r}, but two names are expected, as in ID,score.")
 
-    from course_lib import scoring
+    from course_lib.runs import scoring
 
     first, second = (name.strip() for name in names)
     scored = scoring.score(run, data, out, by=by, header=(first, second), labels=labels, maps=maps)

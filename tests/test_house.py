@@ -11,8 +11,8 @@ HOUSE = ROOT / "course_lib"
 # From the bottom: a file or wing imports what stands before it, and nothing that stands after it.
 ORDER = """
     __init__ checksum files sources transforms likelihoods models objectives homework theory
-    training latents descendants gan datasets evaluation plots lessons exercises explorers results
-    runs scoring authoring __main__
+    training latents descendants gan datasets evaluation plots lessons exercises explorers runs
+    authoring __main__
 """.split()
 
 

@@ -14,10 +14,11 @@ import pytest
 import torch
 from PIL import Image
 
-from course_lib import __main__, datasets, evaluation, files, homework, results, runs, training
+from course_lib import __main__, datasets, evaluation, files, homework, runs, training
 from course_lib.likelihoods import Bernoulli
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
 from course_lib.objectives import WarmUp
+from course_lib.runs import results
 from course_lib.training.checkpoints import State, load
 from course_lib.training.fingerprint import fingerprint
 from course_lib.transforms import face_transform

@@ -9,8 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from course_lib import __main__, evaluation, latents, runs, scoring
+from course_lib import __main__, evaluation, latents, runs
 from course_lib.objectives import elbo
+from course_lib.runs import scoring
 
 torch.set_num_threads(1)  # as in test_training
 

@@ -1,7 +1,8 @@
-"""The training loop (`loop`), kept runs (`reuse`, `checkpoints`), and the machine around it."""
+"""The training loop (`loop`, `checks`), kept runs (`reuse`, `checkpoints`), and the machine around it."""
 
 from course_lib.training.checkpoints import Mismatch, State, load, save
-from course_lib.training.loop import Data, Objective, evaluate, fit
+from course_lib.training.checks import Data, Objective
+from course_lib.training.loop import evaluate, fit
 from course_lib.training.reuse import fit_or_load
 
 __all__ = [

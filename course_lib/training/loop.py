@@ -13,7 +13,6 @@ from inspect import unwrap
 from math import ceil
 from pathlib import Path
 from types import FunctionType
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +22,7 @@ from course_lib.files import check_place
 from course_lib.objectives import Terms
 from course_lib.training import checkpoints, processes
 from course_lib.training.checkpoints import Mismatch, State, adam, save
+from course_lib.training.checks import Data, Objective, check_kinds, check_numbers
 from course_lib.training.fingerprint import fingerprint
 from course_lib.training.runtime import (
     evaluating,
@@ -40,22 +40,8 @@ from course_lib.transforms import Pictures, whole_picture
 # Adam looks at each step: 5 % of a small one. The plain way costs nothing, and nobody forks here.
 os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
 
-Objective = Callable[[nn.Module, Tensor], Terms]
-
 TICK = 1e-9  # seconds; a coarse clock may stand still for as long as a small epoch takes
 LOOK = 20  # steps between two looks at the loss: reading a number off a GPU makes the GPU wait
-
-
-class Data(Protocol):
-    """What `fit` needs of a data set."""
-
-    @property
-    def train(self) -> Pictures:
-        """What to learn from."""
-
-    @property
-    def validation(self) -> Pictures:
-        """What to try it on after each epoch."""
 
 
 class Criterion(nn.Module):
@@ -170,7 +156,7 @@ def fit(
         that was killed is a ChildProcessError; what `checkpoint` holds is whole.
     """
     check_kinds(data, objective)
-    _check(data, epochs=epochs, batch_size=batch_size, lr=lr, devices=devices, nodes=nodes)
+    check_numbers(data, epochs=epochs, batch_size=batch_size, lr=lr, devices=devices, nodes=nodes)
     if checkpoint is not None:
         check_place(Path(checkpoint))
     keep_freed_memory()
@@ -305,38 +291,6 @@ def _work(model: nn.Module, objective: Objective, images: Pictures, transform: n
     x = transform(images[:1].to(next(model.parameters()).device))
     with evaluating(model), own_random_numbers(0):
         return multiply_adds(model, lambda: objective(model, x))
-
-
-def check_kinds(data: Data, objective: Objective) -> None:
-    """Refuse what people pass by the habits of other libraries, with the line that mends it."""
-    if not (hasattr(data, "train") and hasattr(data, "validation")):
-        fix = "pass datasets.load(images), which takes arrays, tensors, lists, folders and files"
-        if hasattr(data, "batch_sampler"):
-            labelled = isinstance(next(iter(data.dataset), None), tuple | list)
-            picture = "item[0]" if labelled else "item"
-            fix = (
-                "fit makes batches itself, so pass "
-                f"datasets.load(torch.stack([{picture} for item in loader.dataset]))"
-            )
-        raise TypeError(
-            f"fit got a {type(data).__name__} as data, but expects pictures in parts, .train and "
-            f".validation: {fix}."
-        )
-    of_pytorch = str(getattr(objective, "__module__", "")).startswith("torch.")
-    if of_pytorch or not callable(objective):
-        raise TypeError(
-            f"fit got {str(objective)[:60]} as objective, but expects a function of a model and "
-            "pictures, with terms for each of these: pass objectives.squared_error, which is the "
-            "squared error of an autoencoder, or objectives.elbo for a VAE."
-        )
-
-
-def _check(data: Data, **numbers: float) -> None:
-    for name, number in numbers.items():
-        if not number > 0:
-            raise ValueError(f"fit got {name}={number}, but it must be positive: correct the call.")
-    if len(data.train) == 0 or len(data.validation) == 0:
-        raise ValueError("fit got an empty train or validation set: pass datasets.load(…).")
 
 
 def _recount(state: State, per_epoch: int) -> None:

@@ -26,10 +26,11 @@ import torch
 import trials
 from PIL import Image
 
-from course_lib import datasets, files, models, runs, scoring, training
+from course_lib import datasets, files, models, runs, training
 from course_lib.authoring import execute
 from course_lib.lessons import record
 from course_lib.objectives import elbo
+from course_lib.runs import scoring
 
 BATCH = 100  # files that one fork reads
 MEMORY = 2**29  # bytes that a fork may take more than it has

@@ -18,9 +18,10 @@ import trials
 from PIL import Image
 from safetensors import safe_open
 
-from course_lib import __main__, checksum, datasets, results, training
+from course_lib import __main__, checksum, datasets, training
 from course_lib.datasets import sets
 from course_lib.models import FullyConnectedAutoencoder
+from course_lib.runs import results
 from course_lib.training import checkpoints
 from course_lib.training.fingerprint import fingerprint
 

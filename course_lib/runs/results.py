@@ -9,6 +9,7 @@ from course_lib import evaluation, latents, plots, training
 from course_lib.objectives import squared_error
 from course_lib.transforms import Pictures
 
+FITTED = 10_000  # codes that a density is fitted to
 COLUMNS = 8  # pictures in a row of a sheet
 BATCH = 100  # pictures that are scored at a time
 DECODED = 3200  # pictures that are decoded at a time to score them: 10 MB of MNIST's

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from course_lib import datasets, evaluation, latents, plots, results, runs
+from course_lib import datasets, evaluation, latents, plots
 from course_lib.datasets import photographs
 from course_lib.datasets.loading import SIZE
 from course_lib.datasets.npy import UNREADABLE
@@ -19,10 +19,12 @@ from course_lib.datasets.stored import StoredImages
 from course_lib.files import check_writable, written_beside
 from course_lib.models import code
 from course_lib.objectives import elbo
+from course_lib.runs import results
+from course_lib.runs.folder import Run, open
+from course_lib.runs.settings import WITH_PRIOR
 from course_lib.training.runtime import evaluating, own_random_numbers
 
 BATCH = 500  # pictures that are scored at a time
-FITTED = 10_000  # codes that a density is fitted to
 HEADER = ("ID", "score")
 SHOWN = 6  # of the strangest pictures
 KINDS = ("distance", "bound", "density")
@@ -94,7 +96,7 @@ def score(
             )
         if path is not None:
             check_writable(path.parent)
-    run = runs.open(folder)
+    run = open(folder)
     found = _scorer(run, by)
     images = datasets.pictures(data, size=SIZE)  # as `train` took them
     _check_all_are_there(data, len(images))
@@ -119,7 +121,7 @@ def score(
     return Scored(len(scores), curve, interval)
 
 
-def strangest(run: runs.Run, images: Tensor | StoredImages, scores: Tensor) -> plots.AltFigure:
+def strangest(run: Run, images: Tensor | StoredImages, scores: Tensor) -> plots.AltFigure:
     """The pictures of the highest scores, and where they are rebuilt worst."""
     top = scores.argsort(descending=True)[:SHOWN]
     x = run.transform(images[top])
@@ -133,17 +135,17 @@ def strangest(run: runs.Run, images: Tensor | StoredImages, scores: Tensor) -> p
     )
 
 
-def _scorer(run: runs.Run, by: str) -> Score:
+def _scorer(run: Run, by: str) -> Score:
     model = run.model
     if by == "distance":
         return lambda x: evaluation.distance(model, x)
     if by == "density":
-        codes = latents.encode(model, run.data.train[:FITTED], run.transform)
+        codes = latents.encode(model, run.data.train[: results.FITTED], run.transform)
         density, _ = results.fitted_density(codes)
         return lambda x: -density.log_prob(code(model, x).float().cpu())
     if by != "bound":
         raise ValueError(f"There is no score {by!r}: take one of {', '.join(KINDS)}.")
-    if run.settings["model"] not in runs.WITH_PRIOR:
+    if run.settings["model"] not in WITH_PRIOR:
         raise ValueError(
             f"The run's model is {run.settings['model']}, which has no bound of log p(x): score by "
             "distance or density, or train with --model vae."
@@ -152,7 +154,7 @@ def _scorer(run: runs.Run, by: str) -> Score:
 
 
 def _scores(
-    run: runs.Run,
+    run: Run,
     found: Score,
     images: Tensor | StoredImages,
     progress: bool,
