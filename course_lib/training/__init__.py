@@ -1,4 +1,4 @@
-"""The training loop (`loop`, `checks`), kept runs (`reuse`, `checkpoints`), and the machine around it."""
+"""The training loop (`loop`, `checks`), kept runs (`reuse`, `checkpoints`), the machine around."""
 
 from course_lib.training.checkpoints import Mismatch, State, load, save
 from course_lib.training.checks import Data, Objective

@@ -9,6 +9,12 @@ import pytest
 from tests.browser.lab import ROOT, commands, jupyterlab
 
 
+@pytest.fixture(autouse=True)
+def _not_traced(no_cover):
+    """What a browser does is not the library's Python, and tracing this process while it waits and
+    reads pictures took a fifth of these tests' processor time."""
+
+
 @pytest.fixture(scope="module")
 def lab(server) -> dict:
     """What the server tells about itself. Each file of tests meets it with the settings of a first
