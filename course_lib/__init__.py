@@ -7,6 +7,7 @@
 `exercises` answer what you try;
 `descendants` and `gan` are what came next.
 
-`files` says where all that lies on disk, `runs` is behind ``python -m course_lib train``, and
-`authoring` only its authors need. Each imports what stands below it: see tests/test_house.py.
+`files` says where all that lies on disk, `runs` is behind ``python -m course_lib train`` and its
+``score``, and `authoring` only its authors need. Each imports what stands below it: see
+tests/test_house.py.
 """

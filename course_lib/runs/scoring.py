@@ -20,7 +20,8 @@ from course_lib.files import check_writable, written_beside
 from course_lib.models import code
 from course_lib.objectives import elbo
 from course_lib.runs import results
-from course_lib.runs.folder import Run, open
+from course_lib.runs.folder import Run
+from course_lib.runs.folder import open as open_run
 from course_lib.runs.settings import WITH_PRIOR
 from course_lib.training.runtime import evaluating, own_random_numbers
 
@@ -96,7 +97,7 @@ def score(
             )
         if path is not None:
             check_writable(path.parent)
-    run = open(folder)
+    run = open_run(folder)
     found = _scorer(run, by)
     images = datasets.pictures(data, size=SIZE)  # as `train` took them
     _check_all_are_there(data, len(images))
