@@ -134,6 +134,12 @@ def written_beside(path: Path) -> Generator[Path]:
         _under_way.discard(part)
 
 
+def write(path: Path, content: str | bytes) -> None:
+    """Make or replace a file, whole or not at all: bytes, or text in UTF-8 as it stands."""
+    with written_beside(path) as beside:
+        beside.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
 def _reach_the_disk(path: Path, flags: int) -> None:
     descriptor = os.open(path, flags)
     try:

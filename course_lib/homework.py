@@ -18,6 +18,7 @@ from course_lib.models import (
     FullyConnectedVAE,
     Wrapped,
     check_codes,
+    check_halves,
     check_pictures,
     posterior_of,
     wrap,
@@ -49,7 +50,7 @@ def cnn(image_shape: tuple[int, int, int] = (3, 64, 64)) -> Wrapped:
     ValueError
         If height or width cannot be halved three times.
     """
-    _check_sides(image_shape)
+    check_halves(image_shape)
     colours = image_shape[0]
     encoder = nn.Sequential(
         *(_halve(colours, 12), nn.ReLU()),
@@ -89,7 +90,7 @@ class HomeworkVAE(FullyConnectedVAE):
         relu_heads: bool = True,
         likelihood: nn.Module | None = None,
     ):
-        _check_sides(image_shape)
+        check_halves(image_shape)
         nn.Module.__init__(self)
         self.image_shape = tuple(image_shape)
         colours, height, width = image_shape
@@ -175,12 +176,3 @@ def _decoder(colours: int) -> nn.Sequential:
         *(_double(24, 12), nn.ReLU()),
         *(_double(12, colours), nn.Tanh()),
     )
-
-
-def _check_sides(image_shape: tuple[int, int, int]) -> None:
-    _, height, width = image_shape
-    if height % 8 or width % 8:
-        raise ValueError(
-            f"The homework's convolutions halve height and width three times, but got "
-            f"{height}×{width}: resize the pictures to multiples of 8."
-        )

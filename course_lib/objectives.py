@@ -27,6 +27,9 @@ class Terms(NamedTuple):
     rate: Tensor
 
 
+Objective = Callable[[nn.Module, Tensor], Terms]
+
+
 def squared_error(model: nn.Module, x: Tensor) -> Terms:
     """The plain autoencoder's objective: squared error summed over the pixels of each picture.
 
@@ -212,7 +215,7 @@ class Aggressive:
             )
         self.steps, self.every, self.settings = steps, every, settings
 
-    def at(self, step: int) -> Callable[[nn.Module, Tensor], Terms]:
+    def at(self, step: int) -> Objective:
         """The objective after so many optimiser steps."""
         return self if step >= self.steps or step % self.every == 0 else self._without_decoder
 
@@ -238,8 +241,8 @@ def posterior(model: nn.Module, x: Tensor) -> Distribution:
     q = model.encode(x) if hasattr(model, "likelihood") else None  # ty: ignore[not-callable]
     if not isinstance(q, Distribution):
         raise TypeError(
-            f"A {type(model).__name__} has no distribution of codes and no likelihood, so there "
-            "is no bound: use models.FullyConnectedVAE, or objectives.squared_error."
+            f"A {type(model).__name__} has no distribution of codes and no likelihood, which this "
+            "objective needs: use models.FullyConnectedVAE, or objectives.squared_error."
         )
     return q
 

@@ -27,13 +27,6 @@ class PCA(NamedTuple):
     axes: Tensor  #: (min(n, d), d), rows of length 1
 
 
-class PPCA(NamedTuple):
-    """Probabilistic PCA at its best; see `ppca`."""
-
-    sigma2: Tensor  #: () variance of the noise
-    log_likelihood: Tensor  #: () expected log p(x)
-
-
 class LinearVAE(NamedTuple):
     """A linear VAE at its optimum, in nats where it says no other unit; see `linear_vae`."""
 
@@ -78,38 +71,14 @@ def pca(x: ArrayLike) -> PCA:
     return PCA(mean, eigenvalues, axes)
 
 
-def ppca(eigenvalues: ArrayLike, latent_dim: int) -> PPCA:
-    """Probabilistic PCA: the most likely x = Wz + μ + ε with z ~ N(0, I) and ε ~ N(0, σ²I).
-
-    σ² is the mean of the discarded eigenvalues (Tipping & Bishop 1999, *Probabilistic principal
-    component analysis*, eq. 8), and their eq. 4 gives the likelihood; its trace is d at the best W.
-
-    Parameters
-    ----------
-    eigenvalues : (d,)
-        Of the covariance, in any order.
-    latent_dim : int
-        With d latents every σ² up to the smallest eigenvalue is as good; the largest is returned.
-
-    Raises
-    ------
-    ValueError
-        Also if the discarded eigenvalues are all 0: σ² then shrinks to 0 without end.
-    """
-    spectrum = _spectrum(eigenvalues, latent_dim)
-    sigma2 = _best_sigma2(spectrum, latent_dim, beta=torch.ones_like(spectrum[0]))
-    d = len(spectrum)
-    log_det = spectrum[:latent_dim].log().sum() + (d - latent_dim) * sigma2.log()
-    return PPCA(sigma2, -0.5 * (d * math.log(2 * math.pi) + log_det + d))
-
-
 def linear_gaussian_log_prob(
     x: ArrayLike, weight: ArrayLike, bias: ArrayLike, sigma2: float | Tensor
 ) -> Tensor:
     """Exact log p(x) of x = Wz + b + ε, ε ~ N(0, σ²I): the log density of N(b, WWᵀ + σ²I).
 
     What a VAE can only bound: with a linear decoder, z integrates out (Tipping & Bishop 1999,
-    section 3.1). The (d, d) covariance is never built, and gradients reach every argument.
+    *Probabilistic principal component analysis*, section 3.1). The (d, d) covariance is never
+    built, and gradients reach every argument.
 
     Parameters
     ----------
@@ -140,8 +109,8 @@ def linear_vae(
 ) -> LinearVAE:
     """The optimum of a linear β-VAE: decoder N(Wz + μ, σ²I), encoder N(V(x − μ), diag(v)).
 
-    For β = 1 this is probabilistic PCA, and the ELBO equals log p(x) (Lucas et al. 2019, *Don't
-    Blame the ELBO!*, section 4). For any β, the best q for a given W reaches
+    For β = 1 this is probabilistic PCA (Tipping & Bishop 1999), and the ELBO equals log p(x) (Lucas
+    et al. 2019, *Don't Blame the ELBO!*, section 4). For any β, the best q for a given W reaches
 
         E_q[log p(x|z)] − β KL = β log ∫ p(z) p(x|z)^(1/β) dz = β log N(x; μ, WWᵀ + θI) + const(σ²)
 
@@ -163,7 +132,8 @@ def linear_vae(
     Raises
     ------
     ValueError
-        Also if σ² is to be learned and shrinks to 0 without end, as in `ppca`.
+        Also if σ² is to be learned and the discarded eigenvalues are all 0: it then shrinks to 0
+        without end.
     """
     spectrum = _spectrum(eigenvalues, latent_dim)
     beta = _positive("beta", beta, like=spectrum)
@@ -225,7 +195,7 @@ def _best_sigma2(spectrum: Tensor, latent_dim: int, beta: Tensor) -> Tensor:
     if sigma2 <= 0:
         raise ValueError(
             f"{latent_dim} latents explain all the variance, so a learned sigma2 shrinks to 0: "
-            "use a smaller latent_dim, or linear_vae with a fixed sigma2."
+            "use a smaller latent_dim, or fix sigma2."
         )
     return sigma2
 
@@ -239,9 +209,15 @@ def _spectrum(eigenvalues: ArrayLike, latent_dim: int = 1) -> Tensor:
     spectrum = _finite("eigenvalues", eigenvalues)
     d = spectrum.numel()
     if spectrum.shape != (d,) or d == 0:
-        raise ValueError(f"eigenvalues is {tuple(spectrum.shape)}, expected one number per axis.")
+        raise ValueError(
+            f"eigenvalues is {tuple(spectrum.shape)}, expected one number per axis: pass those of "
+            "theory.pca(x)."
+        )
     if spectrum.min() < -1e-6 * spectrum.abs().max():  # anything less is rounding, as of eigvalsh
-        raise ValueError(f"eigenvalues contains {spectrum.min():g}, but no variance is negative.")
+        raise ValueError(
+            f"eigenvalues contains {spectrum.min():g}, but no variance is negative: pass "
+            "those of a covariance."
+        )
     if not isinstance(latent_dim, Integral) or not 1 <= latent_dim <= d:
         raise ValueError(f"latent_dim is {latent_dim!r}, expected an integer from 1 to d = {d}.")
     return spectrum.clamp(min=0).sort(descending=True).values

@@ -410,6 +410,13 @@ def test_impossible_settings_are_named():
             quantised(**wrong)
 
 
+def test_a_bound_of_two_levels_needs_a_learnt_prior():
+    with pytest.raises(
+        TypeError, match="FullyConnectedVAE, but needs .* its own: pass a HierarchicalVAE"
+    ):
+        hierarchical_elbo(vae(), pictures())
+
+
 def test_vector_quantised_needs_codebooks_and_a_variance():
     with pytest.raises(TypeError, match="FullyConnectedVAE.*VectorQuantisedVAE"):
         vector_quantised(vae(), pictures())

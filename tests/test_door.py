@@ -889,6 +889,9 @@ def test_fit_says_what_data_it_takes(given, trainer):
 @pytest.mark.parametrize("given", [torch.nn.MSELoss(), torch.nn.functional.mse_loss, "mse"])
 @pytest.mark.parametrize("trainer", [training.fit, partial(training.fit_or_load, "x")])
 def test_fit_says_what_objective_it_takes(given, trainer):
+    model = FullyConnectedAutoencoder((3, SIDE, SIDE), 2)
+    with pytest.raises(TypeError, match="evaluate got .* as objective.*: pass objectives.squared"):
+        training.evaluate(model, given, datasets.load(COLOUR).test)
     with pytest.raises(TypeError, match="as objective.*: pass objectives.squared_error"):
         trainer(FullyConnectedAutoencoder, given, datasets.load(COLOUR), epochs=1)
 

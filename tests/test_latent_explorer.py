@@ -228,7 +228,7 @@ def test_what_is_seen_is_the_edit_of_each_models_own_code(make, models, images):
         assert torch.equal(seen.edited, transforms.to_image(models[name].decode(seen.code)))
         assert torch.equal(seen.reconstruction, transforms.to_image(models[name](x[1:2])))
     with pytest.raises(ValueError, match="from 0 to 16"):
-        explorer.state.set_element(LATENT, 1.0)
+        explorer.state.edits = {LATENT: 1.0}
 
 
 def test_without_a_map_no_model_moves_on_it(make):
@@ -656,6 +656,10 @@ def test_wrong_images_elements_and_factors_get_one_clear_sentence(models, images
         LatentExplorer(models, images, transform=transform, elements=(17,))
     with pytest.raises(ValueError, match="pass training=faces.train too"):
         LatentExplorer(models, images, transform=transform, factors=torch.zeros(4, 16))
+    with pytest.raises(ValueError, match=r"factors has shape \(3, 5\), but \(N, 16\) is expected"):
+        LatentExplorer(
+            models, images, transform=transform, training=images, factors=torch.ones(3, 5)
+        )
 
 
 def test_a_draw_from_the_posterior_is_its_mean_plus_so_many_spreads(make, models, images):

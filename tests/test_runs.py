@@ -18,7 +18,7 @@ from course_lib import __main__, datasets, evaluation, files, homework, runs, tr
 from course_lib.likelihoods import Bernoulli
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
 from course_lib.objectives import WarmUp
-from course_lib.runs import results
+from course_lib.runs import results, scoring, settings
 from course_lib.training.checkpoints import State, load
 from course_lib.training.fingerprint import fingerprint
 from course_lib.transforms import face_transform
@@ -279,7 +279,7 @@ MISTAKES = {
     "no weights": ({"--from": "gone.pt"}, [], "There is no file gone.pt"),
     "a folder that is a file": ({"--folder": "few.npy"}, [], "Nothing can be written to 'few.npy'"),
     "a folder in a file": ({"--folder": "few.npy/a/b"}, [], "Nothing can be written to 'few.npy/a"),
-    "no step": ({"--lr": 0}, [], "lr=0.0, but it must be positive"),
+    "no step": ({"--lr": 0}, [], "lr=0.0, but expects a number above 0"),
     "diverging": ({"--lr": 1e30}, [], "try a smaller lr"),
     "no such device": ({"--device": "toaster"}, [], "There is no device 'toaster' here"),
     "greys": ({"--likelihood": "bernoulli"}, [], "add --binarise"),
@@ -464,6 +464,26 @@ def test_damaged_settings_of_a_run_are_a_sentence(name, told, finished, tmp_path
     (tmp_path / "run.json").write_text(json.dumps(settings))
     with pytest.raises(ValueError, match=r"(is damaged: its|weights of another model).*\.$"):
         runs.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"model": "gan"}, "its model is 'gan', but one of vae, ae, homework, .* is expected"),
+        ({"likelihood": "gauss"}, "its likelihood is 'gauss', but one of optimal, bernoulli"),
+        ({"latent_dim": 0}, "its latent_dim is 0, but a whole number above 0"),
+    ],
+)
+def test_no_run_begins_with_settings_that_it_could_not_be_opened_with(told, words, tmp_path):
+    with pytest.raises(ValueError, match=f"There is no such run: {words}"):
+        runs.train("orl", tmp_path / "run", **told)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_command_offers_what_runs_know():
+    assert list(__main__.Model) == settings.MODELS
+    assert list(__main__.Likelihood) == list(settings.LIKELIHOODS)
+    assert list(__main__.By) == list(scoring.KINDS)
 
 
 # --- going on

@@ -66,10 +66,10 @@ def test_beta_raises_the_water():
     close(vae.beta_elbo, -(vae.distortion + 3 * vae.rate).item())
 
 
-def test_probabilistic_pca_learns_the_noise():
-    best = theory.ppca(EIGENVALUES, 3)
+def test_a_linear_vae_learns_the_noise():
+    best = theory.linear_vae(EIGENVALUES, 3)
     assert best.sigma2.item() == pytest.approx(0.283333, **PRINTED)
-    assert best.log_likelihood.item() == pytest.approx(-8.178692, **PRINTED)
+    assert best.elbo.item() == pytest.approx(-8.178692, **PRINTED)
 
 
 # -- against other implementations ------------------------------------------------------------
@@ -89,14 +89,14 @@ def test_pca_is_that_of_scikit_learn(shape):
     close(ours.axes[:kept], theirs.components_[:kept], rtol=0, atol=1e-10)
 
 
-def test_ppca_is_that_of_scikit_learn():
+def test_a_linear_vae_that_learns_the_noise_is_scikit_learns_probabilistic_pca():
     x = np.random.default_rng(0).normal(size=(60, 7)) * np.arange(1, 8)
     theirs = decomposition.PCA(3, svd_solver="full").fit(x)
     # scikit-learn divides the covariance by n − 1; one more example's worth of variance undoes it.
-    best = theory.ppca(theory.pca(x).eigenvalues * 60 / 59, 3)
+    best = theory.linear_vae(theory.pca(x).eigenvalues * 60 / 59, 3)
     assert best.sigma2.item() == pytest.approx(theirs.noise_variance_)
     x_scaled = theirs.mean_ + (x - theirs.mean_) * math.sqrt(60 / 59)
-    assert best.log_likelihood.item() == pytest.approx(theirs.score(x_scaled))
+    assert best.elbo.item() == pytest.approx(theirs.score(x_scaled))
 
 
 def test_log_prob_is_that_of_the_dense_gaussian(model):
@@ -107,15 +107,15 @@ def test_log_prob_is_that_of_the_dense_gaussian(model):
     torch.testing.assert_close(log_prob, MultivariateNormal(bias, covariance).log_prob(x))
 
 
-def test_the_likelihood_is_flat_at_the_ppca_optimum():
-    """Gradients reach every argument of the exact log p(x), and vanish where ppca says."""
+def test_the_likelihood_is_flat_at_the_optimum():
+    """Gradients reach every argument of the exact log p(x), and vanish where linear_vae says."""
     x = torch.randn(50, 5, generator=torch.Generator().manual_seed(2)).double()
     x = x * torch.arange(1, 6)
-    data, best = theory.pca(x), theory.ppca(theory.pca(x).eigenvalues, 2)
+    data, best = theory.pca(x), theory.linear_vae(theory.pca(x).eigenvalues, 2)
     weight = data.axes[:2].T * (data.eigenvalues[:2] - best.sigma2).sqrt()
     arguments = [t.clone().requires_grad_() for t in (weight, data.mean, best.sigma2)]
     mean = theory.linear_gaussian_log_prob(x, *arguments).mean()
-    torch.testing.assert_close(mean.detach(), best.log_likelihood)
+    torch.testing.assert_close(mean.detach(), best.elbo)
     for gradient in torch.autograd.grad(mean, arguments):
         assert gradient.abs().max() < 1e-12
     (away,) = torch.autograd.grad(
@@ -197,9 +197,13 @@ def test_training_ends_where_the_closed_form_says(latent_dim, beta, sigma2, seed
 @given(spectra, st.data())
 def test_the_learned_vae_is_probabilistic_pca(eigenvalues, data):
     latent_dim = data.draw(st.integers(1, len(eigenvalues)))
-    vae, best = theory.linear_vae(eigenvalues, latent_dim), theory.ppca(eigenvalues, latent_dim)
-    close(vae.sigma2, best.sigma2.item())
-    close(vae.elbo, best.log_likelihood.item(), rtol=1e-9, atol=1e-9)
+    vae = theory.linear_vae(eigenvalues, latent_dim)
+    # Tipping and Bishop 1999, equations 8 and 4; with d latents the largest σ² that is as good.
+    d, spectrum = len(eigenvalues), double(sorted(eigenvalues, reverse=True))
+    sigma2 = spectrum[latent_dim:].mean() if latent_dim < d else spectrum[-1]
+    log_det = spectrum[:latent_dim].log().sum() + (d - latent_dim) * sigma2.log()
+    close(vae.sigma2, sigma2.item())
+    close(vae.elbo, -(d * math.log(2 * math.pi) + log_det + d).item() / 2, rtol=1e-9, atol=1e-9)
 
 
 @given(spectra, st.floats(1, 20), st.data())
@@ -326,7 +330,6 @@ def test_the_order_of_the_eigenvalues_does_not_matter(eigenvalues, sigma2, data)
     mixed = data.draw(st.permutations(eigenvalues))
     for a, b in (
         (theory.linear_vae(eigenvalues, 2, 1.5, sigma2), theory.linear_vae(mixed, 2, 1.5, sigma2)),
-        (theory.ppca(eigenvalues, 1), theory.ppca(mixed, 1)),
         (theory.rate_distortion(eigenvalues, 0.1), theory.rate_distortion(mixed, 0.1)),
     ):
         assert all(
@@ -374,14 +377,17 @@ def test_data_without_variance_along_an_axis_still_has_that_axis():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: theory.ppca([3, -1], 1), "eigenvalues contains -1"),
-        (lambda: theory.ppca([], 1), r"eigenvalues is \(0,\)"),
-        (lambda: theory.ppca([[3, 1]], 1), r"eigenvalues is \(1, 2\)"),
-        (lambda: theory.ppca([3, math.nan], 1), "eigenvalues contains NaN"),
-        (lambda: theory.ppca([3, 1], 3), "latent_dim is 3, expected an integer from 1 to d = 2"),
-        (lambda: theory.ppca([3, 1], 0), "latent_dim is 0"),
+        (lambda: theory.linear_vae([3, -1], 1), "eigenvalues contains -1"),
+        (lambda: theory.linear_vae([], 1), r"eigenvalues is \(0,\)"),
+        (lambda: theory.linear_vae([[3, 1]], 1), r"eigenvalues is \(1, 2\)"),
+        (lambda: theory.linear_vae([3, math.nan], 1), "eigenvalues contains NaN"),
+        (
+            lambda: theory.linear_vae([3, 1], 3),
+            "latent_dim is 3, expected an integer from 1 to d = 2",
+        ),
+        (lambda: theory.linear_vae([3, 1], 0), "latent_dim is 0"),
         (lambda: theory.linear_vae([3, 1], 1.5), "latent_dim is 1.5"),
-        (lambda: theory.ppca([3, 1, 0, 0], 2), "2 latents explain all the variance"),
+        (lambda: theory.linear_vae([3, 1, 0, 0], 2), "2 latents explain all the variance"),
         (lambda: theory.linear_vae([3, 1], 2, beta=0.5), "2 latents explain all the variance"),
         (lambda: theory.linear_vae([3, 1], 1, beta=0), "beta is 0.0, expected"),
         (lambda: theory.linear_vae([3, 1], 1, sigma2=-0.4), "sigma2 is -0.4, expected"),

@@ -1,1 +1,3 @@
-"""What only authors need: notebooks executed, their claims listed, slides exported."""
+"""What stands around the lessons, and is imported by none of them: what authors make (notebooks
+executed, claims listed, slides, a site), what teachers need (an assignment, grades), and the copies
+and reports of those who learn. All of it is behind ``python -m course_lib``."""

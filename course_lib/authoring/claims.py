@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from course_lib import files
 from course_lib.authoring.execute import read
-from course_lib.files import written_beside
 from course_lib.lessons import MARKS, VERDICTS
 
 _PAGE = """\
@@ -76,8 +76,7 @@ def table(stated: Sequence[Stated]) -> str:
 
 def write(stated: Sequence[Stated], path: str | Path) -> None:
     """Write the claims as a page of their own."""
-    with written_beside(Path(path)) as beside:
-        beside.write_text(_PAGE.format(table(stated)), encoding="utf-8", newline="\n")
+    files.write(Path(path), _PAGE.format(table(stated)))
 
 
 def _row(stated: Stated) -> str:

@@ -16,7 +16,7 @@ from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKerne
 from nbclient.output_widget import OutputWidget
 from nbformat import ValidationError
 
-from course_lib.files import written_beside
+from course_lib.files import write
 from course_lib.lessons import MARKS
 
 _KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -209,9 +209,3 @@ def read(path: Path) -> nbformat.NotebookNode:
         AttributeError,
     ) as error:  # no text, no JSON, or other JSON
         raise NotebookError(f"{path} is no notebook: give the path of an .ipynb file.") from error
-
-
-def write(path: Path, text: str) -> None:
-    """Replace a text file, whole or not at all."""
-    with written_beside(path) as beside:
-        beside.write_text(text, encoding="utf-8", newline="\n")

@@ -5,7 +5,7 @@ import io
 from html import escape
 from pathlib import Path
 
-from course_lib.authoring import execute
+from course_lib import files
 from course_lib.authoring.grading import POINTS, Grade
 
 
@@ -55,7 +55,7 @@ def page(grade: Grade) -> str:
 def write(grades: list[Grade], folder: Path) -> Path:
     """Write the table and a page for each submission; gives the table's path."""
     for one in grades:
-        execute.write(folder / one.file.with_suffix(".html"), page(one))
+        files.write(folder / one.file.with_suffix(".html"), page(one))
     path = folder / "grades.csv"
-    execute.write(path, "\ufeff" + table(grades))  # a spreadsheet then reads Chinese names
+    files.write(path, "\ufeff" + table(grades))  # a spreadsheet then reads Chinese names
     return path

@@ -6,7 +6,7 @@ from jinja2 import Environment, FileSystemLoader
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from course_lib.authoring import browser
-from course_lib.authoring.execute import write
+from course_lib.files import write
 
 SOURCE = Path("notebooks") / "HANDOUT.md"
 _ASSETS = Path(__file__).parent / "assets"

@@ -8,8 +8,9 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
 from course_lib.authoring import browser
-from course_lib.authoring.execute import read, write
+from course_lib.authoring.execute import read
 from course_lib.authoring.students import FOLDER
+from course_lib.files import write
 
 TAG = "report"
 ASSETS = Path(__file__).parent / "assets"

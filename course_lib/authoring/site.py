@@ -13,9 +13,10 @@ from typing import NamedTuple
 import nbformat
 
 from course_lib.authoring.claims import Stated, collect
-from course_lib.authoring.execute import read, write
+from course_lib.authoring.execute import read
 from course_lib.authoring.pages import ASSETS, TEMPLATES, anchor, page
 from course_lib.authoring.scoreboard import judged
+from course_lib.files import write
 
 MATHJAX = ASSETS.parent / "assets" / "mathjax"
 # What the notebooks and the texts beside them link to.

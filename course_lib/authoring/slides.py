@@ -8,8 +8,9 @@ from pathlib import Path
 from nbconvert import SlidesExporter
 
 from course_lib.authoring import browser
-from course_lib.authoring.execute import clean, read, write
+from course_lib.authoring.execute import clean, read
 from course_lib.authoring.links import in_decks
+from course_lib.files import write
 
 _ASSETS = Path(__file__).parent / "assets"
 PATIENCE = 300  # seconds for a deck's pages

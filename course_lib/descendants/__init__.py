@@ -12,7 +12,7 @@ hierarchical_elbo      the prior is another VAE, trained together with the first
 """
 
 from course_lib.descendants.quantised import VectorQuantisedVAE, vector_quantised
-from course_lib.descendants.regularised import regularised
+from course_lib.descendants.regularisation import regularised
 from course_lib.descendants.two_levels import (
     CodeVAE,
     HierarchicalVAE,

@@ -134,7 +134,17 @@ def hierarchical_elbo(model: HierarchicalVAE, x: Tensor, beta: float = 1.0) -> T
     Terms
         ``distortion``: -log p(x|z); ``rate``: log q(z|x) - log p(z|u) + KL(q(u|z) ‖ p(u)), for one
         z and one u drawn for each picture; ``loss = distortion + beta · rate``.
+
+    Raises
+    ------
+    TypeError
+        If the model has no prior of its own.
     """
+    if not hasattr(model, "prior"):
+        raise TypeError(
+            f"hierarchical_elbo got a {type(model).__name__}, but needs a model with a prior of "
+            "its own: pass a HierarchicalVAE."
+        )
     q = posterior(model, x)
     z = q.rsample((1,))
     distortion = -log_likelihood(model, x, z)[0]

@@ -19,8 +19,6 @@ from course_lib.training.runtime import own_random_numbers
 from course_lib.training.threads import one_thread
 from course_lib.transforms import Pictures
 
-BATCH = 500  # pictures that go through the network at a time
-
 
 def pixel_pca(pictures: Tensor, components: int = 64, seed: int = 0) -> Callable[[Tensor], Tensor]:
     """Principal components of the pixels (scikit-learn, randomised).
@@ -50,8 +48,8 @@ def _rows(pictures: Tensor) -> np.ndarray:
 class FactorReader(nn.Module):
     """A small convolutional network that reads the 16 known factors from a rendered face.
 
-    `embed` gives its last hidden layer, the features for a Fréchet distance; ``forward`` the
-    factors. Made by `factor_reader`. Both raise ValueError for pictures of another shape.
+    Made by `factor_reader`. What it reads are the features for a Fréchet distance. It raises
+    ValueError for pictures of another shape.
 
     Parameters
     ----------
@@ -75,22 +73,14 @@ class FactorReader(nn.Module):
         )
         self.head = nn.Linear(64, factors)
 
-    @torch.no_grad()
-    def embed(self, x: Tensor) -> Tensor:
-        """Whole faces (n, 3, size, size) in [-1, 1] to features (n, 64)."""
-        return torch.cat([self._hidden(part) for part in x.split(BATCH)])
-
     def forward(self, x: Tensor) -> Tensor:
         """Whole faces (n, 3, size, size) in [-1, 1] to factors (n, 16), about 0 to 1."""
-        return self.head(self._hidden(x))
-
-    def _hidden(self, x: Tensor) -> Tensor:
         if x.shape[1:] != (3, self.size, self.size):
             raise ValueError(
                 f"The factor reader got shape {tuple(x.shape)}, but expects (batch, 3, "
                 f"{self.size}, {self.size}): pass whole faces of the size that it was trained on."
             )
-        return self.body(x)
+        return self.head(self.body(x))
 
 
 def factor_reader(faces: Splits, *, epochs: int = 6, root: Path | None = None) -> FactorReader:

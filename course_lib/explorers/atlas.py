@@ -17,7 +17,6 @@ MOST = 1000  # training pictures whose codes are kept to measure distances to
 COMPONENTS = 10  # Gaussians of the fitted density, where there are codes enough for them
 DIRECTIONS = 32  # of the one Gaussian, where there are not
 CELLS = 48  # of the map, a side
-BATCH = 500
 INACTIVE = 0.01  # variance up to which an element counts as unused: evaluation.active_units
 GREY_LEVEL = 2 / 255  # of pictures in [-1, 1]
 

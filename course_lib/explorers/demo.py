@@ -16,10 +16,9 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from course_lib import datasets, training
+from course_lib import datasets, files, training
 from course_lib.explorers.latent_explorer import LatentExplorer
 from course_lib.explorers.live import FRONTEND, bundle, style
-from course_lib.files import written_beside
 from course_lib.likelihoods import Gaussian, OptimalGaussian
 from course_lib.models import FullyConnectedVAE
 from course_lib.objectives import elbo
@@ -155,6 +154,5 @@ def write(folder: Path, explorer: LatentExplorer, draws: int = DRAWS) -> list[Pa
         "index.html": page.substitute(style=style(), script=bundle("demo")),  # last: it needs data
     }
     for name, text in texts.items():
-        with written_beside(folder / name) as beside:
-            beside.write_text(text, encoding="utf-8")
+        files.write(folder / name, text)
     return [folder / name for name in texts]

@@ -53,7 +53,13 @@ def atlases(models, transform, training, factors) -> dict[str, Atlas]:
             raise ValueError("factors belong to training pictures: pass training=faces.train too.")
         return {}
     if factors is not None and not isinstance(factors, Mapping):
-        factors = dict(zip(FACTORS, torch.as_tensor(factors).T, strict=True))
+        factors = torch.as_tensor(factors)
+        if factors.ndim != 2 or factors.shape[1] != len(FACTORS):
+            raise ValueError(
+                f"factors has shape {tuple(factors.shape)}, but (N, {len(FACTORS)}) is expected: "
+                "pass faces.factors['train'], or a mapping from name to N numbers."
+            )
+        factors = dict(zip(FACTORS, factors.T, strict=True))
     if factors is not None:
         most = len(training)
         factors = {name: torch.as_tensor(values)[:most] for name, values in factors.items()}

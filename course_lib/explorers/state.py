@@ -56,7 +56,7 @@ class ExplorerState(HasTraits):
         So much noise is added, as `latents.jitter` does, in units of each model's own codes; and
         which noise.
     edits : dict from element to value
-        Elements set by hand. Assign a new dict, or use `set_element` and `forget`.
+        Elements set by hand. Assign a new dict.
     elements : list of int
         Elements with a slider; those in `edits` are always among them.
 
@@ -101,14 +101,6 @@ class ExplorerState(HasTraits):
         self.image_count, self.latent_dim = image_count, latent_dim
         self.models, self.origins, self.names = tuple(models), tuple(origins), tuple(names)
         self.target = min(1, image_count - 1)  # a step towards the face itself would go nowhere
-
-    def set_element(self, element: int, value: float) -> None:
-        """Set one latent element by hand."""
-        self.edits = {**self.edits, element: value}
-
-    def forget(self, element: int) -> None:
-        """Give one latent element its own value back."""
-        self.edits = {e: value for e, value in self.edits.items() if e != element}
 
     def reset(self) -> None:
         """Back to the image, with nothing done to its code; the sliders stay."""

@@ -1,4 +1,5 @@
-"""Codes of pictures, and what counts as codes."""
+"""Codes of pictures: of a whole set by `encode` (of one batch: `models.code`); and what counts as a
+batch of codes."""
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +35,7 @@ def encode(model: nn.Module, images: Pictures, transform: nn.Module | None = Non
     return torch.cat(codes)
 
 
-def check_codes(z: Tensor, one: bool = False) -> None:
+def check_batch(z: Tensor, one: bool = False) -> None:
     """Refuse what is not a batch of codes (B, K), or not a single one, with a ValueError."""
     expected = "(1, K)" if one else "(B, K)"
     if z.ndim != 2 or (one and len(z) != 1):
@@ -47,4 +48,4 @@ def check_codes(z: Tensor, one: bool = False) -> None:
             )
         )
     if not z.isfinite().all():
-        raise ValueError("The code holds NaN or infinity: look at what produced it before editing.")
+        raise ValueError("The code holds NaN or infinity: look at what produced it.")

@@ -13,7 +13,7 @@ from torch.distributions import (
     MultivariateNormal,
 )
 
-from course_lib.latents.codes import check_codes
+from course_lib.latents.codes import check_batch
 from course_lib.training.runtime import own_random_numbers
 from course_lib.training.threads import one_thread
 
@@ -32,7 +32,7 @@ class Density:
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Log density of codes (n, K), in nats, as (n,) float64: how far "on the map" they are."""
-        check_codes(z)
+        check_batch(z)
         (k,) = self.distribution.event_shape
         if z.shape[1] != k:
             raise ValueError(
@@ -68,7 +68,7 @@ def fit_density(codes: Tensor, components: int = 10, seed: int = 0) -> Density:
         If `codes` is not (N, K), holds NaN, or is too small: a full covariance needs more than K
         codes in each component.
     """
-    check_codes(codes)
+    check_batch(codes)
     n, k = codes.shape
     if components < 1 or n <= components * k:
         raise ValueError(
@@ -111,7 +111,7 @@ def fit_gaussian(codes: Tensor, directions: int = 32, seed: int = 0) -> Density:
     ValueError
         If `codes` is not (N, K), holds NaN, is too small, or all codes are the same.
     """
-    check_codes(codes)
+    check_batch(codes)
     n, k = codes.shape
     if not 1 <= directions < min(n, k):
         raise ValueError(

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from course_lib.latents.codes import check_codes
+from course_lib.latents.codes import check_batch
 
 
 def shift(z: Tensor, amount: float) -> Tensor:
@@ -27,7 +27,7 @@ def shift(z: Tensor, amount: float) -> Tensor:
     ValueError
         If `z` is not (B, K), or NaN or infinity is among the numbers.
     """
-    check_codes(z)
+    check_batch(z)
     _check_number(amount, "The amount")
     return z + amount
 
@@ -58,7 +58,7 @@ def scale(z: Tensor, factor: float, elements: Sequence[int] | None = None) -> Te
     ValueError
         If `z` is not (B, K), or NaN or infinity is among the numbers.
     """
-    check_codes(z)
+    check_batch(z)
     _check_number(factor, "The factor")
     if elements is None:
         return factor * z
@@ -91,7 +91,7 @@ def jitter(z: Tensor, amount: float, seed: int = 0) -> Tensor:
     ValueError
         If `z` is not (B, K), `amount` is negative, or NaN or infinity is among the numbers.
     """
-    check_codes(z)
+    check_batch(z)
     _check_number(amount, "The amount")
     if amount < 0:
         raise ValueError(
@@ -123,7 +123,7 @@ def set_elements(z: Tensor, values: Mapping[int, float]) -> Tensor:
     ValueError
         If `z` is not (B, K), or NaN or infinity is among the numbers.
     """
-    check_codes(z)
+    check_batch(z)
     edited = z.clone()
     for element, value in values.items():
         _check_element(element, z.shape[1])
@@ -152,8 +152,8 @@ def interpolate(start: Tensor, end: Tensor, steps: int) -> Tensor:
     ValueError
         If a shape is wrong, NaN or infinity is among the numbers, or `steps` is below 2.
     """
-    check_codes(start, one=True)
-    check_codes(end, one=True)
+    check_batch(start, one=True)
+    check_batch(end, one=True)
     if start.shape != end.shape:
         raise ValueError(
             f"The codes have {start.shape[1]} and {end.shape[1]} elements, but a line needs both "
@@ -186,7 +186,7 @@ def move(z: Tensor, directions: Tensor, amounts: Sequence[float]) -> Tensor:
     ValueError
         If a shape is wrong, or NaN or infinity is among the numbers.
     """
-    check_codes(z)
+    check_batch(z)
     if directions.shape != (len(amounts), z.shape[1]):
         raise ValueError(
             f"move got {len(amounts)} amounts and directions of shape {tuple(directions.shape)}, "

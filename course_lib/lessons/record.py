@@ -6,7 +6,7 @@ import re
 import warnings
 from pathlib import Path
 
-from course_lib.files import written_beside
+from course_lib.files import write
 
 _FILE = "progress.json"
 
@@ -55,9 +55,7 @@ def keep(kind: str, name: str, **fields) -> None:
     everything = read()
     everything[kind].setdefault(name, {}).update(fields)
     try:
-        with written_beside(record_file()) as beside:
-            text = json.dumps(everything, indent=1, ensure_ascii=False)
-            beside.write_text(text + "\n", encoding="utf-8")
+        write(record_file(), json.dumps(everything, indent=1, ensure_ascii=False) + "\n")
     except OSError as error:
         warnings.warn(f"Your progress could not be kept: {error}.", stacklevel=2)
 

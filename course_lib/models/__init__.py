@@ -1,6 +1,5 @@
 """Networks, and nothing else: no loss, no data, no plotting. The course's own (`networks`), and
-what somebody brings: any encoder and decoder (`wrapped`), a
-file of weights (`weights`)."""
+what somebody brings: any encoder and decoder (`wrapped`), a file of weights (`weights`)."""
 
 from course_lib.models.networks import (
     ConvolutionalVAE,
@@ -9,6 +8,7 @@ from course_lib.models.networks import (
     LinearAutoencoder,
     LinearVAE,
     check_codes,
+    check_halves,
     check_pictures,
     code,
     posterior_of,
@@ -24,6 +24,7 @@ __all__ = [
     "LinearVAE",
     "Wrapped",
     "check_codes",
+    "check_halves",
     "check_pictures",
     "code",
     "load_weights",

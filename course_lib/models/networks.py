@@ -210,11 +210,7 @@ class ConvolutionalVAE(FullyConnectedVAE):
         likelihood: nn.Module | None = None,
     ):
         colours, height, width = image_shape
-        if height % 8 or width % 8:
-            raise ValueError(
-                f"A ConvolutionalVAE halves height and width three times, but got {height}×{width}:"
-                " resize the pictures to multiples of 8."
-            )
+        check_halves(image_shape)
         super().__init__(image_shape, 1, latent_dim, likelihood)
         wide, wider = 2 * channels, 4 * channels
         smallest = (wider, height // 8, width // 8)
@@ -292,4 +288,14 @@ def check_codes(z: Tensor, latent_dim: int) -> None:
         raise ValueError(
             f"The decoder got shape {tuple(z.shape)}, but expects (batch, {latent_dim}): pass "
             "codes as encode gives them."
+        )
+
+
+def check_halves(image_shape: tuple[int, int, int]) -> None:
+    """Refuse pictures whose sides three convolutions cannot halve, with a ValueError."""
+    _, height, width = image_shape
+    if height % 8 or width % 8:
+        raise ValueError(
+            f"The convolutions halve height and width three times, but got {height}×{width}: "
+            "resize the pictures to multiples of 8."
         )

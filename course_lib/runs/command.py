@@ -1,4 +1,5 @@
-"""The command ``train``: pictures and settings in, a folder of results out."""
+"""The command ``train``: pictures and settings in, a folder of results out. Its options stand in
+`course_lib.__main__`."""
 
 import json
 from contextlib import nullcontext
@@ -22,8 +23,9 @@ from course_lib.runs.settings import (
     HIDDEN,
     LATENT,
     WITH_PRIOR,
+    builder_of,
     check_black_and_white,
-    network_of,
+    misfit,
     objective_of,
     pictures_of,
     shape_seen,
@@ -107,7 +109,6 @@ def train(
     KeyboardInterrupt
         If it is interrupted, in one sentence; what was trained is kept, to go on with.
     """
-    objective = objective_of(model, beta, warm_up, nll_samples)
     settings = {
         "format": FORMAT,
         "data": data if data in LOADERS else abspath(expanduser(data)),
@@ -118,12 +119,15 @@ def train(
         "crop": crop,
         "binarise": binarise,
     }
+    if wrong := misfit(settings):
+        raise ValueError(f"There is no such run: its {wrong}.")
+    objective = objective_of(model, beta, warm_up, nll_samples)
     check_folder(folder, resume)
     splits = pictures_of(data, binarise)
     transform = transform_of(splits.train, crop)
     if likelihood == "bernoulli":
         check_black_and_white(splits.train, transform)
-    build = network_of(
+    build = builder_of(
         model, shape_seen(splits.train, transform), hidden_dim, latent_dim, likelihood
     )
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from course_lib import datasets, training
-from course_lib.files import check_writable, written_beside
-from course_lib.runs.settings import SENSIBLE, network_of, pictures_of, shape_seen, transform_of
+from course_lib import datasets, files, training
+from course_lib.files import check_writable
+from course_lib.runs.settings import builder_of, misfit, pictures_of, shape_seen, transform_of
 from course_lib.training.checkpoints import check_fits, check_ours
-from course_lib.training.loop import content
+from course_lib.training.fingerprint import content
 from course_lib.transforms import FaceTransform
 
 STATE, SETTINGS = "state.safetensors", "run.json"
@@ -23,7 +23,7 @@ FORMAT = "course_lib run 1"
 
 @dataclass(frozen=True)
 class Run:
-    """What the command ``train`` left in a folder; see `open`.
+    """What the command ``train`` left in a folder; see `open_run`.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Run:
     settings: dict
 
 
-def open(folder: str | Path) -> Run:
+def open_run(folder: str | Path) -> Run:
     """Read a run back: its model, and the pictures as the model saw them.
 
     Parameters
@@ -67,21 +67,21 @@ def open(folder: str | Path) -> Run:
         If its weights cannot be read, or its pictures have changed.
     """
     folder = Path(folder)
-    settings = settings_of(folder)
+    settings = read_settings(folder)
     if settings is None:
         raise FileNotFoundError(
             f"There is no run in '{folder}': give a folder that python -m course_lib train wrote "
             "to, or train first."
         )
-    if wrong := [name for name, fits in SENSIBLE.items() if not fits(settings.get(name))]:
+    if wrong := misfit(settings):
         raise ValueError(
-            f"'{folder / SETTINGS}' is damaged: its {wrong[0]} is {settings.get(wrong[0])!r}. Put "
-            "a copy in its place, or train anew into another --folder."
+            f"'{folder / SETTINGS}' is damaged: its {wrong}. Put a copy in its place, or train "
+            "anew into another --folder."
         )
     splits = pictures_of(settings["data"], settings["binarise"])
     transform = transform_of(splits.train, settings["crop"])
     sizes = (settings[name] for name in ("hidden_dim", "latent_dim", "likelihood"))
-    build = network_of(settings["model"], shape_seen(splits.train, transform), *sizes)
+    build = builder_of(settings["model"], shape_seen(splits.train, transform), *sizes)
     with torch.device("meta"):  # sizes that are not the run's may be too large for the memory
         check_fits(folder / STATE, build())
     state = training.load(folder / STATE, build)
@@ -113,14 +113,14 @@ def check_folder(folder: Path, resume: bool) -> None:
             "--folder, or delete this one."
         )
     for name in FILES:
-        if (folder / name).exists() and not (name == SETTINGS and settings_of(folder)):
+        if (folder / name).exists() and not (name == SETTINGS and read_settings(folder)):
             raise FileExistsError(
                 f"There is a {name} in '{folder}', but no run that it belongs to, so it stays as "
                 "it is: choose another --folder."
             )
 
 
-def settings_of(folder: Path) -> dict | None:
+def read_settings(folder: Path) -> dict | None:
     """What a run's command was told; None if there is no file of ours that says so."""
     try:
         settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
@@ -133,8 +133,7 @@ def settings_of(folder: Path) -> dict | None:
 def write(path: Path, content: bytes) -> None:
     """Write one of the folder's files, whole or not at all."""
     try:
-        with written_beside(path) as beside:
-            beside.write_bytes(content)
+        files.write(path, content)
     except OSError as error:
         raise OSError(
             f"{path} could not be written ({error.strerror or error}): make room, and go on with "

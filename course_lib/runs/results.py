@@ -11,7 +11,7 @@ from course_lib.transforms import Pictures
 
 FITTED = 10_000  # codes that a density is fitted to
 COLUMNS = 8  # pictures in a row of a sheet
-BATCH = 100  # pictures that are scored at a time
+BATCH = 100  # pictures whose log p(x) or error is computed at a time
 DECODED = 3200  # pictures that are decoded at a time to score them: 10 MB of MNIST's
 SEVERAL = 1000  # pictures that say which latent elements are in use, and what the mean one is
 LEAST_RATE = 0.1  # nats per picture; below, a code tells next to nothing

@@ -1,4 +1,4 @@
-"""The homework's other half: a score for each picture of a file, to hand in."""
+"""The command ``score``, the homework's other half: a score for each picture, to hand in."""
 
 import csv
 from collections.abc import Callable, Iterator
@@ -16,12 +16,11 @@ from course_lib.datasets import photographs
 from course_lib.datasets.loading import SIZE
 from course_lib.datasets.npy import UNREADABLE
 from course_lib.datasets.stored import StoredImages
-from course_lib.files import check_writable, written_beside
+from course_lib.files import check_writable, write, written_beside
 from course_lib.models import code
 from course_lib.objectives import elbo
 from course_lib.runs import results
-from course_lib.runs.folder import Run
-from course_lib.runs.folder import open as open_run
+from course_lib.runs.folder import Run, open_run
 from course_lib.runs.settings import WITH_PRIOR
 from course_lib.training.runtime import evaluating, own_random_numbers
 
@@ -111,12 +110,12 @@ def score(
         rows = csv.writer(file)
         rows.writerow(header)
         rows.writerows((i, f"{value:.6g}") for i, value in enumerate(scores.tolist()))
-    _write(out.with_suffix(".strangest.png"), strangest(run, images, scores))
+    write(out.with_suffix(".strangest.png"), strangest(run, images, scores).png())
     if known is None:
         return Scored(len(scores), None, None)
     usual, strange = scores[known == 0], scores[known == 1]
     curve = evaluation.roc(usual, strange)
-    _write(out.with_suffix(".roc.png"), plots.roc({by: curve}))
+    write(out.with_suffix(".roc.png"), plots.roc({by: curve}).png())
     several = min(len(usual), len(strange)) > 1
     interval = evaluation.auroc_interval(usual, strange) if several else None
     return Scored(len(scores), curve, interval)
@@ -214,8 +213,3 @@ def _labels(path: Path, count: int) -> Tensor:
             "expected, both kinds among them: give the labels in the pictures' order."
         )
     return torch.from_numpy(labels)
-
-
-def _write(path: Path, figure: plots.AltFigure) -> None:
-    with written_beside(path) as beside:
-        beside.write_bytes(figure.png())

@@ -17,19 +17,30 @@ HOMEWORK = {  # its networks and losses, with sizes of their own
     "homework-cnn": (homework.cnn, squared_error),
     "homework-vae": (homework.HomeworkVAE, homework.sample_loss),
 }
+MODELS = ["vae", "ae", *HOMEWORK]
 WITH_PRIOR = ("vae", "homework-vae")
 LIKELIHOODS = {"optimal": OptimalGaussian, "bernoulli": Bernoulli}
 HIDDEN, LATENT = 1024, 64
 CHECKED = 100  # pictures that are looked at whether they are black and white
-SENSIBLE = {  # what a run was told, read back
-    "data": lambda told: isinstance(told, str),
-    "model": lambda told: told in ["vae", "ae", *HOMEWORK],
-    "hidden_dim": lambda told: type(told) is int and told > 0,
-    "latent_dim": lambda told: type(told) is int and told > 0,
-    "likelihood": lambda told: told in list(LIKELIHOODS),
-    "crop": lambda told: isinstance(told, bool),
-    "binarise": lambda told: isinstance(told, bool),
+SIZE = (lambda told: type(told) is int and told > 0, "a whole number above 0")
+YES_OR_NO = (lambda told: isinstance(told, bool), "true or false")
+SENSIBLE = {  # what a run may be told, in code and in words
+    "data": (lambda told: isinstance(told, str), "a name or path"),
+    "model": (lambda told: told in MODELS, f"one of {', '.join(MODELS)}"),
+    "hidden_dim": SIZE,
+    "latent_dim": SIZE,
+    "likelihood": (lambda told: told in [*LIKELIHOODS], f"one of {', '.join(LIKELIHOODS)}"),
+    "crop": YES_OR_NO,
+    "binarise": YES_OR_NO,
 }
+
+
+def misfit(settings: dict) -> str | None:
+    """What no run can be told, in words that follow "its"; None if all makes sense."""
+    for name, (fits, expected) in SENSIBLE.items():
+        if not fits(told := settings.get(name)):
+            return f"{name} is {told!r}, but {expected} is expected"
+    return None
 
 
 def pictures_of(data: str, binarise: bool) -> datasets.Splits:
@@ -54,7 +65,7 @@ def shape_seen(images: Pictures, transform: FaceTransform) -> tuple[int, int, in
     return (images.shape[1], *transform.size)
 
 
-def network_of(
+def builder_of(
     model: str, shape: tuple[int, int, int], hidden_dim: int, latent_dim: int, likelihood: str
 ) -> Callable[[], nn.Module]:
     """What builds a run's network."""

@@ -1,7 +1,9 @@
-"""The training loop (`loop`, `checks`), kept runs (`reuse`, `checkpoints`), the machine around."""
+"""The training loop (`loop`), what it refuses (`checks`), runs kept (`reuse`, `checkpoints`,
+`fingerprint`), and the machine around it (`runtime`, `threads`, `processes`)."""
 
+from course_lib.objectives import Objective
 from course_lib.training.checkpoints import Mismatch, State, load, save
-from course_lib.training.checks import Data, Objective
+from course_lib.training.checks import Data
 from course_lib.training.loop import evaluate, fit
 from course_lib.training.reuse import fit_or_load
 

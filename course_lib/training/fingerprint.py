@@ -20,6 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from course_lib.transforms import Pictures
+
 _HERE = __name__.partition(".")[0]
 _STDLIB = Path(sysconfig.get_path("stdlib"))
 _INSTALLED = {"site-packages", "dist-packages"}  # wherever: a user's, Debian's, an environment's
@@ -56,6 +58,11 @@ def fingerprint(*things: Any) -> str:
         For something whose content Python cannot tell, such as an open file.
     """
     return _Digests().of(things).hex()[:16]
+
+
+def content(images: Pictures) -> str:
+    """What a run's settings say of its pictures: their shape and fingerprint."""
+    return f"{list(images.shape)} {fingerprint(images)}"
 
 
 class _Digests:

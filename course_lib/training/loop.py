@@ -1,4 +1,4 @@
-"""The training loop.
+"""The training loop, and what the numbers of a run depend on.
 
 It runs on Lightning Fabric, which brings devices, mixed precision and several processes. Fabric and
 not Accelerate, because a Fabric is an object of its own: a notebook may train once on the CPU and
@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from course_lib.files import check_place
-from course_lib.objectives import Terms
+from course_lib.objectives import Objective, Terms
 from course_lib.training import checkpoints, processes
 from course_lib.training.checkpoints import Mismatch, State, adam, save
-from course_lib.training.checks import Data, Objective, check_kinds, check_numbers
-from course_lib.training.fingerprint import fingerprint
+from course_lib.training.checks import Data, check_data, check_numbers, check_objective
+from course_lib.training.fingerprint import content, fingerprint
 from course_lib.training.runtime import (
     evaluating,
     keep_freed_memory,
@@ -155,7 +155,8 @@ def fit(
         If nothing can be written where `checkpoint` is: before training. One of several processes
         that was killed is a ChildProcessError; what `checkpoint` holds is whole.
     """
-    check_kinds(data, objective)
+    check_data(data)
+    check_objective(objective)
     check_numbers(data, epochs=epochs, batch_size=batch_size, lr=lr, devices=devices, nodes=nodes)
     if checkpoint is not None:
         check_place(Path(checkpoint))
@@ -264,6 +265,7 @@ def evaluate(
     dict of float
         ``loss``, ``distortion`` and ``rate``, in the objective's units per picture.
     """
+    check_objective(objective, "evaluate")
     if len(images) == 0:
         raise ValueError("evaluate got no pictures: pass one of the splits of datasets.load(…).")
     transform = transform or whole_picture(model, images)
@@ -306,11 +308,6 @@ def _check_not_past(state: State, steps: int, path: str | Path) -> None:
         )
 
 
-def content(images: Pictures) -> str:
-    """What a run's settings say of its pictures: their shape and fingerprint."""
-    return f"{list(images.shape)} {fingerprint(images)}"
-
-
 def _steps(loop: FunctionType) -> tuple:
     """What the loop does, without what it says: its names and numbers, and the order of both."""
     code = loop.__code__
@@ -322,7 +319,8 @@ def identity(
     network, objective, data, transform, batch_size, lr, seed, precision, **_
 ) -> dict[str, str | float]:
     """What a run's numbers depend on, so that it is taken for no other."""
-    check_kinds(data, objective)
+    check_data(data)
+    check_objective(objective)
     called = objective.func if isinstance(objective, partial) else objective
     transform = transform or whole_picture(network, data.train)
     return {

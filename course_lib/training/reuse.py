@@ -12,9 +12,10 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from course_lib.files import check_writable, data_folder, one_at_a_time
+from course_lib.objectives import Objective
 from course_lib.training import checkpoints
 from course_lib.training.checkpoints import Mismatch, State
-from course_lib.training.checks import Data, Objective
+from course_lib.training.checks import Data
 from course_lib.training.fingerprint import fingerprint
 from course_lib.training.loop import fit, identity
 from course_lib.training.processes import under_way

@@ -4,7 +4,7 @@ import { button, make } from "./controls.js";
 const MOST = 50; // megabytes of a file: more would keep the browser busy for long
 
 /** Pixels of an ImageBitmap or a video: its middle, in the shape (channels, height, width). */
-export async function pixelsOf(picture, [channels, height, width]) {
+async function pixelsOf(picture, [channels, height, width]) {
   const wide = picture.videoWidth || picture.width;
   const high = picture.videoHeight || picture.height;
   const scale = Math.min(wide / width, high / height);

@@ -5,7 +5,7 @@ const CHANGED = 0.3; // standard deviations, as in probe.py
 const MOST_NAMED = 3;
 
 /** Of the factors `names` that change most: the name, how both codes read, and its decimals. */
-export function factorChanges(names, tensor, before, after) {
+function factorChanges(names, tensor, before, after) {
   const [weight, bias, deviations] = ["weight", "bias", "deviations"].map((part) => tensor(`probe/${part}`));
   const n = before.length;
   const read = (code, f) => {
