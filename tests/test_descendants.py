@@ -411,9 +411,7 @@ def test_impossible_settings_are_named():
 
 
 def test_a_bound_of_two_levels_needs_a_learnt_prior():
-    with pytest.raises(
-        TypeError, match="FullyConnectedVAE, but needs .* its own: pass a HierarchicalVAE"
-    ):
+    with pytest.raises(TypeError, match="FullyConnectedVAE, but needs .* pass a HierarchicalVAE"):
         hierarchical_elbo(vae(), pictures())
 
 
