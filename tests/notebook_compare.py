@@ -3,10 +3,12 @@
 nbval collects the cells and reads their tags; nbclient, the tool that wrote the stored outputs,
 runs them, so that displays updated in place (a live loss curve), ``clear_output`` and ``Output``
 widgets come out the same on both sides; `output_compare` compares. A cell that takes too long or
-ends its kernel fails whatever its tags, and no cell after it is compared.
+ends its kernel fails whatever its tags, and no cell after it is compared. A cell in which the
+kernel's memory grows beyond what small machines have fails too.
 """
 
 import os
+import re
 import subprocess
 import textwrap
 from contextlib import ExitStack
@@ -24,6 +26,8 @@ from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 from course_lib.authoring.execute import Client
 from tests.output_compare import Tolerance, differences
 
+MEMORY = 2.5  # GB that a kernel may have at its peak, libraries and all; ours have 1.4 to 1.9
+
 
 class NotebookCell(IPyNbCell):
     """A notebook's cell, run by nbclient and compared by `differences`."""
@@ -34,7 +38,12 @@ class NotebookCell(IPyNbCell):
             pytest.skip("tagged nbval-skip")
         if self.cell.execution_count is None:
             self.raise_cell_error("The stored cell was never run: run the notebook and save it.")
-        fresh = self.run()
+        before, fresh = self.peak, self.run()
+        if self.peak > MEMORY >= before:
+            self.raise_cell_error(
+                f"The kernel took {self.peak:.2f} GB of memory in this cell, but at most {MEMORY} "
+                "are there for a student: compute in batches."
+            )
         raised = [output for output in fresh if output.output_type == "error"]
         if raised and not self.options["check_exception"]:
             self.raise_cell_error("The cell raised an exception.", "\n".join(raised[0].traceback))
@@ -42,6 +51,14 @@ class NotebookCell(IPyNbCell):
             self.raise_cell_error("The cell is tagged raises-exception, but raised nothing.")
         if self.options["check"]:
             self.compare(fresh)
+
+    @property
+    def peak(self) -> float:
+        """GB that the kernel has had at most; 0 where the system does not tell (all but Linux)."""
+        status = Path(f"/proc/{self.parent.client.km.provisioner.pid}/status")
+        if not status.exists():
+            return 0.0
+        return int(re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE)[1]) / 1e6
 
     def run(self) -> list:
         """Return the outputs of this run; the cell must end in time and leave the kernel alive."""

@@ -245,6 +245,19 @@ def test_a_cell_over_the_limit_or_without_kernel_ends_the_check_whatever_its_tag
     assert "24 failed, 6 passed, 6 skipped" in output
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+def test_a_cell_that_takes_too_much_memory_fails_whatever_its_tags(tmp_path):
+    grows = "much = b'x' * 400_000_000; del much"  # gone at once, and a peak all the same
+    write(tmp_path / "a.ipynb", ("x = 1", []), (grows, LENIENT[0]), ("x = 2", []))
+    (tmp_path / "conftest.py").write_text(
+        "from tests import notebook_compare\nnotebook_compare.MEMORY = 0.3\n"
+    )
+    status, failed, output = run_nbval(tmp_path)
+    assert status == 1, output
+    assert set(failed) == {("a", 1)}, output
+    assert re.search(r"took 0\.\d\d GB of memory in this cell, but at most 0.3", failed["a", 1])
+
+
 def test_a_cell_that_ends_as_xfail_or_xpass_makes_the_run_red(tmp_path):
     write(tmp_path / "a.ipynb", ("1 / 0", []), ("x = 1", []), ("x = 2", []), ("x = 3", []))
     (tmp_path / "conftest.py").write_text(
