@@ -7,8 +7,7 @@
 `exercises` answer what you try;
 `descendants` and `gan` are what came next.
 
-`files` says where all that lies on disk, `runs` is behind ``python -m course_lib train`` and its
-``score``, and `authoring` makes copies,
-slides, a site and grades of the notebooks. Each imports what stands below it: see
-tests/test_house.py.
+`files` says where all that lies on disk, `runs` is behind the commands ``train`` and ``score``, and
+`authoring` makes copies, slides, a site and grades of the notebooks. Each imports what stands below
+it: see tests/test_house.py.
 """

@@ -110,11 +110,12 @@ def assignment(
     """Write notebook 09 as an assignment to hand out: without answers, with its points."""
     import nbformat
 
-    from course_lib.authoring import execute, grading
+    from course_lib import files
+    from course_lib.authoring import grading
 
     path = folder / grading.NOTEBOOK
     notebook = grading.assignment(Path("notebooks") / grading.NOTEBOOK)
-    execute.write(path, nbformat.writes(notebook) + "\n")
+    files.write(path, nbformat.writes(notebook) + "\n")
     typer.echo(path)
 
 

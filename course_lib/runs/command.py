@@ -120,7 +120,7 @@ def train(
         "binarise": binarise,
     }
     if wrong := misfit(settings):
-        raise ValueError(f"There is no such run: its {wrong}.")
+        raise ValueError(f"There is no such run: its {wrong}. Correct the call.")
     objective = objective_of(model, beta, warm_up, nll_samples)
     check_folder(folder, resume)
     splits = pictures_of(data, binarise)

@@ -50,7 +50,9 @@ def check_numbers(data: Data, **numbers: float) -> None:
     """Refuse what must be positive and is not, and a set without pictures."""
     for name, number in numbers.items():
         if not number > 0:
-            raise ValueError(f"fit got {name}={number}, but expects a number above 0.")
+            raise ValueError(
+                f"fit got {name}={number}, but expects a number above 0: correct the call."
+            )
     for part in ("train", "validation"):
         if len(getattr(data, part)) == 0:
             raise ValueError(

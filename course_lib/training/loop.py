@@ -264,6 +264,13 @@ def evaluate(
     -------
     dict of float
         ``loss``, ``distortion`` and ``rate``, in the objective's units per picture.
+
+    Raises
+    ------
+    TypeError
+        For a loss of PyTorch's in place of an objective.
+    ValueError
+        If there are no pictures.
     """
     check_objective(objective, "evaluate")
     if len(images) == 0:
