@@ -17,6 +17,7 @@ from course_lib.datasets.loading import LOADERS
 from course_lib.explorers import LatentExplorer
 from course_lib.models import FullyConnectedAutoencoder, FullyConnectedVAE
 from course_lib.transforms import face_transform
+from tests.notebook_compare import MEMORY
 from tests.test_notebooks import CODE_LINES, LARGEST, NOTEBOOKS, RULES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -133,6 +134,7 @@ def test_a_rule_is_told_before_it_is_broken(rule):
 def test_the_rules_limits_are_told():
     assert f"At most {CODE_LINES} lines" in CONTRIBUTING
     assert f"Fewer than {LARGEST:,} bytes" in CONTRIBUTING
+    assert f"{MEMORY} GB at its peak" in CONTRIBUTING
 
 
 def test_the_readme_makes_an_explorer():
