@@ -217,10 +217,10 @@ def score(
     if len(names) != 2 or not all(map(str.strip, names)):
         raise ValueError(f"--header is {header!r}, but two names are expected, as in ID,score.")
 
-    from course_lib.runs import scoring
+    from course_lib import runs
 
     first, second = (name.strip() for name in names)
-    scored = scoring.score(run, data, out, by=by, header=(first, second), labels=labels, maps=maps)
+    scored = runs.score(run, data, out, by=by, header=(first, second), labels=labels, maps=maps)
     typer.echo(f"{out}: {scored.count} scores, by {by}.")
     if scored.curve is not None:
         told = f"AUC {scored.curve.auc:.4f}"

@@ -26,7 +26,7 @@ from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 from course_lib.authoring.execute import Client
 from tests.output_compare import Tolerance, differences
 
-MEMORY = 2.5  # GB that a kernel may have at its peak, libraries and all; ours have 1.4 to 1.9
+MEMORY = 2.5  # GB that a kernel may have at its peak, libraries and all; ours have 1.5 to 1.9
 
 
 class NotebookCell(IPyNbCell):

@@ -1,6 +1,6 @@
 """What people give an explorer: models of many kinds, pictures, the name of a data set."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,15 @@ def with_codes(name: str, model: nn.Module, shape: tuple[int, int, int]) -> nn.M
         "encoder and a decoder, is expected: pass one of course_lib.models, or "
         "models.wrap(encoder, decoder, shape)."
     )
+
+
+def check_points(points: Collection[str], models: Mapping[str, nn.Module]) -> None:
+    """Refuse names of models without noise that are no models."""
+    if unknown := set(points) - models.keys():
+        raise ValueError(
+            f"points names {', '.join(sorted(unknown))}, but the models are {', '.join(models)}: "
+            "name those that were trained without noise."
+        )
 
 
 def atlases(models, transform, training, factors) -> dict[str, Atlas]:

@@ -11,11 +11,10 @@ from traitlets import Dict
 
 from course_lib import plots
 from course_lib.datasets import Splits, pictures
-from course_lib.explorers import decoders
+from course_lib.explorers import decoders, given
 from course_lib.explorers.atlas import INACTIVE
 from course_lib.explorers.exploration import GAIN, Exploration, explore, snapshot
 from course_lib.explorers.explored_model import ExploredModel, ranges
-from course_lib.explorers.given import atlases, in_parts, named, one_picture, with_codes
 from course_lib.explorers.live import LiveFigure
 from course_lib.explorers.state import MOST_ELEMENTS, ORIGINS, ExplorerState
 from course_lib.plots.figure import AltFigure
@@ -107,26 +106,22 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         densities: bool = True,
         plain: bool = False,
     ):
-        images, training = in_parts(images), in_parts(training)
+        images, training = given.in_parts(images), given.in_parts(training)
         images = pictures(images.test[:FEW] if isinstance(images, Splits) else images)[:]
-        by_name = named(models)
+        by_name = given.named(models)
         if training is not None:
             training = pictures(training.train if isinstance(training, Splits) else training)
             training = training[:MOST_TRAINING]
         transform = transform or whole_picture(next(iter(by_name.values())), images)
         self.x, self._transform, self._training = transform(images), transform, training
         self.models = {
-            name: snapshot(with_codes(name, model, tuple(self.x.shape[1:])))
+            name: snapshot(given.with_codes(name, model, tuple(self.x.shape[1:])))
             for name, model in by_name.items()
         }
         self._image_shape = tuple(images.shape[1:])
         self._taken: dict[int, int] = {}  # training pictures that became images, and which
-        if unknown := set(points) - self.models.keys():
-            raise ValueError(
-                f"points names {', '.join(sorted(unknown))}, but the models are "
-                f"{', '.join(self.models)}: name those that were trained without noise."
-            )
-        self.atlases = atlases(self.models, transform, training, factors)
+        given.check_points(points, self.models)
+        self.atlases = given.atlases(self.models, transform, training, factors)
         self._explored = {
             name: ExploredModel(
                 name, model, self.x, self.atlases.get(name), point=plain or name in points
@@ -192,7 +187,7 @@ class LatentExplorer(LiveFigure, frontend="latent_explorer"):
         ValueError
             If it is none such. Nothing changes then.
         """
-        image = one_picture(image, self._image_shape)
+        image = given.one_picture(image, self._image_shape)
         x = self._transform(image[None])
         for one in self._explored.values():
             one.add(x)

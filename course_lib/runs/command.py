@@ -136,7 +136,7 @@ def train(
             for name in RESULTS:
                 (folder / name).unlink(missing_ok=True)
         told = settings | {"finished": finished}
-        write(folder / SETTINGS, json.dumps(told, indent=1).encode())
+        write(folder / SETTINGS, json.dumps(told, indent=1))
 
     with one_alone(folder) if is_first() else nullcontext():
         if is_first():  # again: another program may have been quicker
@@ -168,7 +168,7 @@ def train(
                 f"'{folder}' is not finished; the same command with --resume goes on."
             )
         history = json.dumps(state.history, indent=1, allow_nan=False)
-        write(folder / "history.json", history.encode())
+        write(folder / "history.json", history)
         _write_sheets(folder, state.model, splits, transform, model in WITH_PRIOR, seed)
         measured = {}
         for name in ("validation", "test"):
@@ -176,7 +176,7 @@ def train(
             measured[name] = results.measure(state.model, objective, images, transform, nll_samples)
             measured[name]["mean_mse"] = results.mean_picture_error(splits.train, images, transform)
         figures = json.dumps(measured, indent=1, allow_nan=False)
-        write(folder / "figures.json", figures.encode())
+        write(folder / "figures.json", figures)
         keep_settings(finished=True)
     return measured
 
@@ -184,8 +184,7 @@ def train(
 def _write_sheets(folder, network, splits, transform, has_prior: bool, seed: int) -> None:
     sheet = results.reconstructions(network, splits.test, transform)
     write(folder / "reconstructions.png", sheet.png())
-    codes = (
-        None if has_prior else latents.encode(network, splits.train[: results.FITTED], transform)
-    )
+    fitted_to = splits.train[: results.FITTED]
+    codes = None if has_prior else latents.encode(network, fitted_to, transform)
     sheet = results.samples(network, codes, seed)
     write(folder / "samples.png", sheet.png())

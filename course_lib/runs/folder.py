@@ -130,7 +130,7 @@ def read_settings(folder: Path) -> dict | None:
     return settings if ours else None
 
 
-def write(path: Path, content: bytes) -> None:
+def write(path: Path, content: str | bytes) -> None:
     """Write one of the folder's files, whole or not at all."""
     try:
         files.write(path, content)

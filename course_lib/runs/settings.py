@@ -22,13 +22,13 @@ WITH_PRIOR = ("vae", "homework-vae")
 LIKELIHOODS = {"optimal": OptimalGaussian, "bernoulli": Bernoulli}
 HIDDEN, LATENT = 1024, 64
 CHECKED = 100  # pictures that are looked at whether they are black and white
-SIZE = (lambda told: type(told) is int and told > 0, "a whole number above 0")
+WHOLE_NUMBER = (lambda told: type(told) is int and told > 0, "a whole number above 0")
 YES_OR_NO = (lambda told: isinstance(told, bool), "true or false")
 SENSIBLE = {  # what a run may be told, in code and in words
     "data": (lambda told: isinstance(told, str), "a name or path"),
     "model": (lambda told: told in MODELS, f"one of {', '.join(MODELS)}"),
-    "hidden_dim": SIZE,
-    "latent_dim": SIZE,
+    "hidden_dim": WHOLE_NUMBER,
+    "latent_dim": WHOLE_NUMBER,
     "likelihood": (lambda told: told in [*LIKELIHOODS], f"one of {', '.join(LIKELIHOODS)}"),
     "crop": YES_OR_NO,
     "binarise": YES_OR_NO,
